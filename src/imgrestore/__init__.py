@@ -1,0 +1,35 @@
+"""imgrestore: restore photos from Python as from the command line.
+
+import imgrestore
+restored = imgrestore.restore("photo.jpg", model="resnet-sr", scale=4)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+__all__ = ["Image", "ImgrestoreError", "Restorer", "__version__", "load_model", "restore"]
+
+if TYPE_CHECKING:
+    from imgrestore.api import load_model, restore
+    from imgrestore.engine import Restorer
+    from imgrestore.errors import ImgrestoreError
+    from imgrestore.image import Image
+
+_HOMES = {
+    "Image": "image",
+    "ImgrestoreError": "errors",
+    "Restorer": "engine",
+    "load_model": "api",
+    "restore": "api",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import public names when they are first used, so that importing the package costs nothing."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'imgrestore' has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(f"imgrestore.{_HOMES[name]}"), name)

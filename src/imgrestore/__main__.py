@@ -1,0 +1,5 @@
+"""``python -m imgrestore`` is the same as ``imgrestore``."""
+
+from imgrestore.cli.app import main
+
+main()

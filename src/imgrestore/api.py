@@ -1,0 +1,100 @@
+"""The Python interface: what the command line does, on images in memory or files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imgrestore.catalogue import Choice, choose
+from imgrestore.codecs import read_image
+from imgrestore.devices import Precision, choose_device
+from imgrestore.engine import DEFAULT_MEMORY, Restorer
+from imgrestore.image import Image
+from imgrestore.weights import build, load_weights
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as PillowImage
+
+Source = Image | NDArray[Any] | Path | str
+"""An image to restore: in memory, as an array (H, W) or (H, W, C), or the path of a file."""
+
+
+def load_model(
+    model: str | Path = "resnet-sr",
+    scale: float | None = None,
+    *,
+    device: str = "auto",
+    precision: Precision = "auto",
+    tile: int | None = None,
+    memory: int = DEFAULT_MEMORY,
+    strength: float = 1.0,
+) -> Restorer:
+    """Make a model ready to restore images.
+
+    Args:
+        model: Name of a model, or path of a weights file.
+        scale: Enlargement factor wanted; the model's own by default.
+        device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:N"``.
+        precision: ``"auto"``, ``"fp32"``, ``"bf16"`` or ``"fp16"``.
+        tile: Side of a tile in input pixels; chosen from ``memory`` by default.
+        memory: Budget for the engine's buffers in bytes.
+        strength: 0 (unrestored) to 1 (as the model gives it).
+
+    Raises:
+        ImgrestoreError: The model, its weights, the scale or the device is not there.
+    """
+    return prepare(
+        choose(str(model), scale), device=device, precision=precision, tile=tile, memory=memory, strength=strength
+    )
+
+
+def prepare(choice: Choice, *, device: str, **options: Any) -> Restorer:
+    """Load what :func:`imgrestore.catalogue.choose` chose; the options are those of :class:`Restorer`."""
+    if choice.weights is None:
+        network, loss = build(choice.entry.name, {"scale": choice.scale}), None
+    else:
+        network, card = load_weights(choice.weights)
+        loss = card.bf16_loss_db
+    return Restorer(network, device=choose_device(device), bf16_loss_db=loss, **options)
+
+
+def restore(
+    image: Source | PillowImage, model: str | Path | Restorer = "resnet-sr", scale: float | None = None, **options: Any
+) -> Any:
+    """Restore one image.
+
+    Args:
+        image: An :class:`Image`, a numpy array, a PIL image, or the path of a file.
+        model: Name of a model, path of a weights file, or what :func:`load_model` returned (without ``options``).
+        scale: Enlargement factor.
+        **options: As for :func:`load_model`.
+
+    Returns:
+        The restored image, in the form it was given in; an :class:`Image` for a path.
+
+    Raises:
+        ImgrestoreError: The model or the file cannot be used.
+        ValueError: An array that is not an image.
+    """
+    restorer = model if isinstance(model, Restorer) else load_model(model, scale, **options)
+    if isinstance(image, str | Path):
+        return _restored(read_image(Path(image)), restorer, scale)
+    if isinstance(image, Image):
+        return _restored(image, restorer, scale)
+    if isinstance(image, np.ndarray):
+        pixels = _restored(Image.from_array(image), restorer, scale).pixels
+        pixels = pixels.astype(image.dtype) if image.dtype.kind == "f" else pixels
+        return pixels[..., 0] if image.ndim == 2 else pixels
+    from imgrestore.codecs.pillow import from_pillow, to_pillow
+
+    return to_pillow(_restored(from_pillow(image), restorer, scale))
+
+
+def _restored(image: Image, restorer: Restorer, scale: float | None) -> Image:
+    header = image.header
+    if scale is None:
+        return restorer.restore(image)
+    return restorer.restore(image, (max(1, round(header.width * scale)), max(1, round(header.height * scale))))

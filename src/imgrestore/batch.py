@@ -1,0 +1,143 @@
+"""Running a planned batch: one image after the other, each all or nothing."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import BinaryIO
+
+from imgrestore.codecs import SaveOptions, open_image, write_image
+from imgrestore.engine import Restorer
+from imgrestore.errors import ImgrestoreError, OutputError
+from imgrestore.files import replacing
+from imgrestore.image import ImageStream, Pixels
+from imgrestore.jobs import STREAM, Job
+
+
+@dataclass(frozen=True)
+class Record:
+    """What became of one input.
+
+    Attributes:
+        status: ``"done"`` or ``"failed"``.
+        input: The input as it was named.
+        output: The output, or None if there is none.
+        width: Width of the result in pixels.
+        height: Height of the result in pixels.
+        model: Name of the model.
+        scale: Enlargement.
+        device: Where it was computed.
+        precision: Arithmetic used.
+        seconds: Wall-clock seconds.
+        warnings: What a person should know.
+        error: Why it failed, or None.
+        hint: How to put it right, or None.
+    """
+
+    status: str
+    input: str
+    output: str | None = None
+    width: int = 0
+    height: int = 0
+    model: str = ""
+    scale: float = 1
+    device: str = ""
+    precision: str = ""
+    seconds: float = 0.0
+    warnings: tuple[str, ...] = ()
+    error: str | None = None
+    hint: str | None = None
+
+    def table(self) -> dict[str, object]:
+        """Return the record as plain data for JSON."""
+        return asdict(self)
+
+
+def failed(name: str, error: ImgrestoreError) -> Record:
+    """Return the record of an input that could not be restored."""
+    return Record("failed", name, error=str(error), hint=error.hint or None)
+
+
+def run(
+    jobs: Sequence[Job], restorer: Restorer, label: str, options: SaveOptions, advance: Callable[[int], None]
+) -> Iterator[Record]:
+    """Restore images one after the other; a failure is recorded and the next one begins.
+
+    Args:
+        jobs: What to do.
+        restorer: The model.
+        label: Its name.
+        options: How results are compressed.
+        advance: Told how many more pixels of results are done.
+
+    Yields:
+        One record per job, when it has ended.
+    """
+    for job in jobs:
+        began = time.monotonic()
+        done = 0
+
+        def count(pixels: int) -> None:
+            nonlocal done
+            done += pixels
+            advance(pixels)
+
+        restorer.notices.clear()
+        try:
+            warnings = _restore(job, restorer, options, count)
+        except ImgrestoreError as error:
+            advance(job.pixels - done)
+            yield replace(failed(job.name, error), seconds=round(time.monotonic() - began, 3))
+            continue
+        yield Record(
+            status="done",
+            input=job.name,
+            output=str(job.destination),
+            width=job.width,
+            height=job.height,
+            model=label,
+            scale=round(job.width / job.header.width, 4),
+            device=restorer.device.type,
+            precision=str(restorer.precision),
+            seconds=round(time.monotonic() - began, 3),
+            warnings=(*warnings, *restorer.notices),
+        )
+
+
+def _restore(job: Job, restorer: Restorer, options: SaveOptions, advance: Callable[[int], None]) -> list[str]:
+    """Restore one image and return what a person should know."""
+    source = open_image(job.content if job.content is not None else job.source, job.name)
+    restored = restorer.stream(source, (job.width, job.height))
+    counted = ImageStream(restored.header, _counted(restored.bands, advance))
+    if job.destination == STREAM:
+        return [*source.notices, *_to_stdout(counted, job, options)]
+    try:
+        job.destination.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{job.destination.parent}: cannot be made ({error.strerror})") from None
+    with replacing(job.destination) as temporary:
+        lost = write_image(counted, temporary, job.form, options)
+    return [*source.notices, *lost]
+
+
+def _to_stdout(stream: ImageStream, job: Job, options: SaveOptions) -> list[str]:
+    """Write to standard output once the whole image is known to be good."""
+    with tempfile.TemporaryDirectory(prefix="imgrestore-") as folder:
+        finished = Path(folder) / f"result{job.form.extensions[0]}"
+        lost = write_image(stream, finished, job.form, options)
+        output: BinaryIO = sys.stdout.buffer
+        with finished.open("rb") as file:
+            shutil.copyfileobj(file, output)
+        output.flush()
+    return lost
+
+
+def _counted(bands: Iterator[Pixels], advance: Callable[[int], None]) -> Iterator[Pixels]:
+    for band in bands:
+        yield band
+        advance(band.shape[0] * band.shape[1])

@@ -1,0 +1,115 @@
+"""Cards: what a weights file says of itself, readable without importing torch.
+
+A weights file is in the safetensors format: eight bytes with the length of a JSON header, the header, the numbers. The
+card is stored in the header's metadata under ``imgrestore``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import struct
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from imgrestore.errors import WeightsError
+
+METADATA_KEY = "imgrestore"
+_LONGEST_HEADER = 16 * 2**20
+
+
+@dataclass(frozen=True)
+class Card:
+    """What weights say of themselves.
+
+    Attributes:
+        model: Name of the model in the registry.
+        dimensions: Arguments its builder was called with.
+        recipe: The resolved recipe that trained it.
+        data: What it was trained on, in words.
+        licence: Licence of the weights.
+        version: Version of imgrestore that trained it.
+        steps: Optimiser steps taken.
+        minutes: Wall-clock minutes of training.
+        device: What it was trained on, in words.
+        scores: Measured results, each with its data set, protocol and baselines.
+        bf16_loss_db: PSNR lost by bfloat16 arithmetic against float32, or None if not measured.
+    """
+
+    model: str
+    dimensions: dict[str, Any]
+    recipe: dict[str, Any] = field(default_factory=dict)
+    data: str = ""
+    licence: str = ""
+    version: str = ""
+    steps: int = 0
+    minutes: float = 0.0
+    device: str = ""
+    scores: list[dict[str, Any]] = field(default_factory=list)
+    bf16_loss_db: float | None = None
+
+    @property
+    def scale(self) -> int:
+        """Enlargement factor of the weights."""
+        return int(self.dimensions.get("scale", 1))
+
+    def to_json(self) -> str:
+        """Return the card as it stands in the file's header."""
+        return json.dumps(dataclasses.asdict(self), sort_keys=True, ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str, path: Path) -> Card:
+        """Read a card back.
+
+        Raises:
+            WeightsError: The text is not a card.
+        """
+        try:
+            table = json.loads(text)
+            known = {f.name for f in dataclasses.fields(cls)}
+            return cls(**{key: value for key, value in table.items() if key in known})
+        except (ValueError, TypeError, AttributeError) as error:
+            raise WeightsError(f"{path}: its card cannot be read ({error})") from None
+
+
+def read_card(path: Path) -> Card:
+    """Read the card of a weights file without reading the numbers.
+
+    Raises:
+        WeightsError: The file is missing, is not in the safetensors format, or has no card.
+    """
+    try:
+        with path.open("rb") as file:
+            start = file.read(8)
+            length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0
+            if not 2 <= length <= _LONGEST_HEADER:
+                raise WeightsError(f"{path}: not a safetensors file", hint="imgrestore writes and reads .safetensors")
+            header = json.loads(file.read(length))
+    except OSError as error:
+        raise WeightsError(f"{path}: cannot be read ({error.strerror})") from None
+    except ValueError:
+        raise WeightsError(f"{path}: damaged, its header is not JSON", hint="copy or train it again") from None
+    metadata = header.get("__metadata__") if isinstance(header, dict) else None
+    text = metadata.get(METADATA_KEY) if isinstance(metadata, dict) else None
+    if not isinstance(text, str):
+        raise WeightsError(f"{path}: has no imgrestore card", hint="only weights trained by imgrestore can be used")
+    return Card.from_json(text, path)
+
+
+def weights_folder() -> Path:
+    """Return the folder of the shipped weights: inside the installed package, or beside ``src`` in a checkout."""
+    package = Path(__file__).parent
+    installed = package / "shipped_weights"
+    return installed if installed.is_dir() else package.parent.parent / "weights"
+
+
+@cache
+def shipped() -> dict[tuple[str, int], Path]:
+    """Return the shipped weights files by model name and scale."""
+    found: dict[tuple[str, int], Path] = {}
+    for path in sorted(weights_folder().glob("*.safetensors")):
+        card = read_card(path)
+        found[card.model, card.scale] = path
+    return found

@@ -1,0 +1,59 @@
+"""``imgrestore compare``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from imgrestore.catalogue import choose
+from imgrestore.cli import console
+from imgrestore.cli.options import Device, PrecisionOption
+from imgrestore.errors import OutputError, UsageError
+
+
+def compare(
+    photos: Annotated[list[Path], typer.Argument(help="Photos to restore.", show_default=False)],
+    model: Annotated[list[str], typer.Option("--model", "-m", help="Name or .safetensors file; several are allowed.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The picture to write (PNG).")] = Path("compare.png"),
+    scale: Annotated[
+        float | None, typer.Option("--scale", "-s", help="Enlargement; the first model's by default.")
+    ] = None,
+    truth: Annotated[
+        list[Path] | None, typer.Option("--truth", help="Ground truth of each photo, in the same order.")
+    ] = None,
+    degrade: Annotated[
+        bool, typer.Option("--degrade", help="Take the photos as ground truth and degrade them first.")
+    ] = False,
+    crops: Annotated[int, typer.Option(help="Zoomed places per photo.", min=0, max=8)] = 3,
+    crop_size: Annotated[int, typer.Option(help="Side of a zoomed place, in pixels of the result.", min=16)] = 128,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing picture.")] = False,
+    device: Device = "auto",
+    precision: PrecisionOption = "auto",
+) -> None:
+    """Put methods side by side in one picture, zoomed where they differ most, with figures where truth is known."""
+    if truth and (degrade or len(truth) != len(photos)):
+        raise UsageError("--truth takes one ground truth for each photo, and excludes --degrade")
+    if output.suffix.lower() != ".png":
+        raise UsageError(f"{output}: the picture is a PNG", hint="give -o a name that ends in .png")
+    if output.exists() and not overwrite:
+        raise OutputError(f"{output}: exists already", hint="--overwrite replaces it")
+    if output.resolve() in {photo.resolve() for photo in [*photos, *(truth or [])]}:
+        raise UsageError(f"{output}: would overwrite an input")
+    first = choose(model[0], scale)
+    choices = [choose(name, first.scale) for name in model]
+
+    from imgrestore.api import prepare
+    from imgrestore.comparison import Subject, compare_photo
+    from imgrestore.sheet import draw_sheet, save_sheet
+
+    restorers = {choice.label: prepare(choice, device=device, precision=precision) for choice in choices}
+    comparisons = []
+    for i, photo in enumerate(photos):
+        subject = Subject.load(photo, truth[i] if truth else None, degrade, first.entry.task, first.scale)
+        comparisons.append(compare_photo(subject, restorers, first.scale, crops, crop_size))
+        for method, scores in comparisons[-1].scores.items():
+            console.detail(f"{photo} {method}: {scores}")
+    save_sheet(draw_sheet(comparisons), output)
+    console.say(f"{len(photos)} photo{'s' * (len(photos) > 1)}, {len(choices)} models: {output}")

@@ -1,0 +1,186 @@
+"""The only place that prints. Results go to standard output, everything else to standard error."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from imgrestore.errors import ImgrestoreError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress, TaskID
+
+_WIDTH_OF_A_FILE = 160
+"""Columns for tables that do not go to a terminal."""
+
+_PLAIN_INTERVAL = 15.0
+"""Seconds between lines of progress where nothing can be redrawn."""
+
+
+@dataclass
+class Verbosity:
+    """How much is said on standard error."""
+
+    quiet: bool = False
+    verbose: bool = False
+    debug: bool = False
+
+
+VERBOSITY = Verbosity()
+
+
+def stderr() -> Console:
+    """Return the console for everything that is not a result."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def result(text: str) -> None:
+    """Print a result."""
+    sys.stdout.write(text if text.endswith("\n") else text + "\n")
+    sys.stdout.flush()
+
+
+def record(table: dict[str, Any]) -> None:
+    """Print one line of JSON as a result."""
+    result(json.dumps(table, ensure_ascii=False))
+
+
+def table(rows: list[list[str]], title: str = "", *, to_stderr: bool = False) -> None:
+    """Print a table whose first row holds the headings; as a result unless ``to_stderr``."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    if to_stderr and VERBOSITY.quiet:
+        return
+    console = stderr() if to_stderr else Console(highlight=False)
+    if not console.is_terminal:
+        console.width = _WIDTH_OF_A_FILE
+    drawn = Table(title=title or None, title_justify="left", header_style="bold")
+    for i, heading in enumerate(rows[0]):
+        numeric = i > 0 and all(_is_number(row[i]) for row in rows[1:])
+        drawn.add_column(heading, justify="right" if numeric else "left", overflow="fold")
+    for row in rows[1:]:
+        drawn.add_row(*(Text(cell) for cell in row))
+    console.print(drawn, soft_wrap=False)
+
+
+def say(text: str) -> None:
+    """Say something in passing, unless quiet."""
+    if not VERBOSITY.quiet:
+        line(text)
+
+
+def detail(text: str) -> None:
+    """Say something that only matters with ``--verbose``."""
+    if VERBOSITY.verbose:
+        line(text)
+
+
+def warn(text: str) -> None:
+    """Say what a person should know although work goes on."""
+    line(f"warning: {_one_line(text)}")
+
+
+def error(problem: ImgrestoreError) -> None:
+    """Say what is wrong and how to put it right."""
+    line(f"error: {_one_line(str(problem))}")
+    if problem.hint:
+        line(f"hint: {_one_line(problem.hint)}")
+
+
+def line(text: str) -> None:
+    """Write one line to standard error, whatever the verbosity."""
+    stderr().print(text, markup=False)
+
+
+def _one_line(text: str) -> str:
+    """Keep a message on one line and free of characters that would move the cursor."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _is_number(cell: str) -> bool:
+    return cell in ("", "n/a", "inf") or cell.replace(".", "", 1).replace("-", "", 1).isdigit()
+
+
+@dataclass
+class Meter:
+    """Progress of one long job: a bar in a terminal, otherwise a plain line now and then.
+
+    Attributes:
+        what: What is done, in words.
+        total: Units in all.
+        unit: Name of the unit.
+        divisor: Units are shown divided by this.
+    """
+
+    what: str
+    total: float
+    unit: str
+    divisor: float = 1.0
+    done: float = 0.0
+    note: str = ""
+    _before: float = 0.0
+    _bar: Progress | None = None
+    _task: TaskID | None = None
+    _began: float = field(default_factory=time.monotonic)
+    _spoke: float = field(default_factory=time.monotonic)
+
+    def advance(self, units: float) -> None:
+        """Count more units as done."""
+        self.done += units
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, completed=self.done, rate=self._rate(), note=self.note)
+        elif not VERBOSITY.quiet and time.monotonic() - self._spoke > _PLAIN_INTERVAL:
+            self._spoke = time.monotonic()
+            line(
+                f"{self.what}: {100 * self.done / max(self.total, 1):.0f} %, {self._rate()}, {self._left()}{self.note}"
+            )
+
+    def begin(self, done: float) -> None:
+        """Count what was done before the job began: it says nothing about the pace."""
+        self.done = self._before = done
+        self._began = time.monotonic()
+
+    def _rate(self) -> str:
+        seconds = max(time.monotonic() - self._began, 1e-9)
+        return f"{(self.done - self._before) / self.divisor / seconds:.2f} {self.unit}/s"
+
+    def _left(self) -> str:
+        done = self.done - self._before
+        if done <= 0:
+            return ""
+        left = (time.monotonic() - self._began) * (self.total - self.done) / done
+        return f"{int(left // 60)}:{int(left % 60):02d} left "
+
+
+@contextmanager
+def meter(what: str, total: float, unit: str, divisor: float = 1.0) -> Iterator[Meter]:
+    """Show progress while the block runs."""
+    shown = Meter(what, total, unit, divisor)
+    if VERBOSITY.quiet or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+        yield shown
+        return
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[rate]}", markup=False),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}", markup=False),
+    )
+    with Progress(*columns, console=stderr(), transient=True) as bar:
+        shown._bar = bar
+        shown._task = bar.add_task(what, total=total, rate="", note="")
+        yield shown

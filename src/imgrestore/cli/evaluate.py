@@ -1,0 +1,142 @@
+"""``imgrestore evaluate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from imgrestore.catalogue import Choice, choose
+from imgrestore.cli import console
+from imgrestore.cli.options import Device, Json, Memory, PrecisionOption, Tile, parse_bytes
+from imgrestore.errors import UsageError
+
+if TYPE_CHECKING:
+    from imgrestore.engine import Restorer
+    from imgrestore.evaluation import Pair
+    from imgrestore.report import Report
+
+
+def evaluate(
+    data: Annotated[Path, typer.Option("--data", "-d", help="Folder of ground-truth images.")],
+    model: Annotated[list[str], typer.Option("--model", "-m", help="Name or .safetensors file; several are allowed.")],
+    lq: Annotated[
+        Path | None, typer.Option("--lq", help="Folder of low-quality images with the same names; made if absent.")
+    ] = None,
+    scale: Annotated[int | None, typer.Option("--scale", "-s", help="Enlargement.")] = None,
+    protocol: Annotated[str | None, typer.Option(help="y (luma) or rgb; y for upscaling by default.")] = None,
+    require: Annotated[
+        list[str] | None, typer.Option(help="Fail (exit code 1) unless it holds: 'psnr >= bicubic + 0.3'.")
+    ] = None,
+    csv: Annotated[bool, typer.Option("--csv", help="Write every score to standard output.")] = False,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Write the table in Markdown to standard output.")
+    ] = False,
+    record: Annotated[
+        bool, typer.Option("--record", help="Write the scores, and the loss of bf16, into the weights' card.")
+    ] = False,
+    device: Device = "auto",
+    precision: PrecisionOption = "auto",
+    tile: Tile = None,
+    memory: Memory = None,
+    json: Json = False,
+) -> None:
+    """Measure models against ground truth, beside nearest neighbour and bicubic."""
+    if sum((csv, markdown, json)) > 1:
+        raise UsageError("--csv, --markdown and --json all write to standard output", hint="use one of them")
+    from imgrestore.metrics import PROTOCOLS
+    from imgrestore.report import Requirement
+
+    requirements = [Requirement.parse(text) for text in require or []]
+    choices = [choose(name, scale) for name in model]
+    factor = _common_scale(choices)
+    chosen = protocol or ("y" if choices[0].entry.task == "upscale" else "rgb")
+    if chosen not in PROTOCOLS:
+        raise UsageError(f"no protocol is called {chosen!r}", hint=f"use {' or '.join(PROTOCOLS)}")
+    pairs = _pairs(data, lq, choices[0], factor)
+    options: dict[str, object] = {"precision": precision, "tile": tile}
+    if memory:
+        options["memory"] = parse_bytes(memory)
+    restorers = _restorers(choices, device, options)
+    report = _measure(restorers, pairs, factor, chosen)
+    degraded = f"low-quality images from {lq}" if lq else f"degraded for {choices[0].entry.task} x{factor}"
+    note = f"{data.resolve().name}: {len(pairs)} images, {degraded}; protocol {chosen}: {PROTOCOLS[chosen]}"
+    console.table(report.rows(), note, to_stderr=True)
+    for wanted, text in ((json, report.to_json), (csv, report.to_csv), (markdown, report.to_markdown)):
+        if wanted:
+            console.result(text())
+    if record:
+        for choice in choices:
+            _record(choice, report, data, pairs, device)
+    _gate(requirements, report, list(restorers))
+
+
+def _common_scale(choices: list[Choice]) -> int:
+    scales = {choice.scale for choice in choices}
+    if len(scales) > 1 or not float(next(iter(scales))).is_integer():
+        raise UsageError("all models of one table need the same whole scale", hint="state it with --scale")
+    return int(scales.pop())
+
+
+def _pairs(data: Path, lq: Path | None, choice: Choice, scale: int) -> list[Pair]:
+    from imgrestore.evaluation import degraded_pairs, paired_folders, standard_degradations
+
+    if lq is not None:
+        return paired_folders(lq, data, scale)
+    return degraded_pairs(data, standard_degradations(choice.entry.task, scale), scale)
+
+
+def _restorers(choices: list[Choice], device: str, options: dict[str, object]) -> dict[str, Restorer]:
+    from imgrestore.api import prepare
+
+    made: dict[str, Restorer] = {}
+    for choice in choices:
+        label = choice.label if choice.label not in made else f"{choice.label} ({choice.weights})"
+        made[label] = prepare(choice, device=device, **options)
+    return made
+
+
+def _measure(restorers: dict[str, Restorer], pairs: list[Pair], scale: int, protocol: str) -> Report:
+    from imgrestore.evaluation import baselines, evaluate
+    from imgrestore.report import Report, Score
+
+    ours = {label: restorer.to_scale(scale) for label, restorer in restorers.items()}
+    methods = {**baselines(scale), **ours}
+    scores: list[Score] = []
+    with console.meter("measuring", len(pairs), "images") as meter:
+        for pair in pairs:
+            scores += evaluate(methods, [pair], protocol)  # type: ignore[arg-type]
+            meter.advance(1)
+    return Report(scores, protocol)
+
+
+def _record(choice: Choice, report: Report, data: Path, pairs: list[Pair], device: str) -> None:
+    """Write the scores into the card of the weights, and what bf16 costs on the same images."""
+    from imgrestore.api import prepare
+    from imgrestore.evaluation import card_score
+    from imgrestore.weights import update_card
+
+    if choice.weights is None or choice.card is None:
+        console.warn(f"{choice.label} has no weights, so there is no card to record scores in")
+        return
+    psnr = {}
+    for precision in ("fp32", "bf16"):
+        restorers = {choice.label: prepare(choice, device=device, precision=precision)}
+        psnr[precision] = _measure(restorers, pairs, int(choice.scale), report.protocol).mean(choice.label, "psnr")
+    score = card_score(report, choice.label, data.resolve().name, len(pairs))
+    kept = [s for s in choice.card.scores if (s["data"], s["protocol"]) != (score["data"], score["protocol"])]
+    loss = max(choice.card.bf16_loss_db or 0.0, round(psnr["fp32"] - psnr["bf16"], 4))
+    update_card(choice.weights, scores=[*kept, score], bf16_loss_db=loss)
+    console.say(f"recorded in {choice.weights.name}; bf16 costs {psnr['fp32'] - psnr['bf16']:.4f} dB here")
+
+
+def _gate(requirements: list, report: Report, methods: list[str]) -> None:  # type: ignore[type-arg]
+    failed = False
+    for requirement in requirements:
+        for method in methods:
+            met, comparison = requirement.check(report, method)
+            failed |= not met
+            console.say(f"{'met' if met else 'not met'}: {comparison} ({requirement.text})")
+    if failed:
+        raise typer.Exit(1)

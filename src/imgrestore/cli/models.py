@@ -1,0 +1,115 @@
+"""``imgrestore models``."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from imgrestore import registry
+from imgrestore.cards import Card, read_card, shipped, weights_folder
+from imgrestore.cli import console
+from imgrestore.cli.options import Json
+from imgrestore.errors import WeightsError
+
+app = typer.Typer(help="What models there are.", no_args_is_help=True, rich_markup_mode=None)
+
+
+@app.command("list")
+def list_models(json: Json = False) -> None:
+    """List all models with task, scales, licence and measured scores."""
+    cards = {key: read_card(path) for key, path in shipped().items()}
+    rows = [["model", "task", "scale", "weights", "PSNR", "bicubic", "measured on", "licence"]]
+    for entry in registry.models().values():
+        if json:
+            console.record(_facts(entry, cards))
+            continue
+        factors = [f"{factor}x" for factor in entry.scales] if entry.trained else ["any"]
+        for factor in factors:
+            card = cards.get((entry.name, int(factor.rstrip("x")))) if entry.trained else None
+            score = card.scores[0] if card and card.scores else {}
+            rows.append(
+                [
+                    entry.name,
+                    entry.task,
+                    factor,
+                    ("shipped" if card else "to be trained") if entry.trained else "none needed",
+                    f"{score['psnr']:.2f}" if score else "",
+                    f"{score['bicubic_psnr']:.2f}" if "bicubic_psnr" in score else "",
+                    f"{score['data']}, {score['protocol']}" if score else "",
+                    card.licence if card else entry.licence,
+                ]
+            )
+    if not json:
+        console.table(rows)
+
+
+@app.command()
+def info(name: Annotated[str, typer.Argument(help="A model, or a .safetensors file.")], json: Json = False) -> None:
+    """Show everything known of a model and its weights."""
+    if name.endswith(".safetensors"):
+        card = read_card(Path(name))
+        cards = {(card.model, card.scale): card}
+        entry = registry.find_model(card.model)
+    else:
+        entry = registry.find_model(name)
+        cards = {key: read_card(path) for key, path in shipped().items() if key[0] == name}
+    if json:
+        console.record(_facts(entry, cards))
+        return
+    console.result(f"{entry.name}: {entry.summary}")
+    console.result(f"task {entry.task}; from {entry.paper or 'no paper'}")
+    for (_, scale), card in cards.items():
+        console.result(
+            f"\n{scale}x weights: {card.steps} steps in {card.minutes:g} minutes on {card.device}, {card.licence}"
+        )
+        console.result(f"  trained on {card.data}, recipe {card.recipe.get('name', '?')}, dimensions {card.dimensions}")
+        for score in card.scores:
+            metrics = ", ".join(f"{k} {v:.4f}" for k, v in score.items() if isinstance(v, float))
+            console.result(f"  {score['data']} ({score['protocol']}): {metrics}")
+        if card.bf16_loss_db is not None:
+            console.result(f"  bf16 costs {card.bf16_loss_db:.4f} dB")
+
+
+@app.command()
+def verify() -> None:
+    """Check every shipped weights file: hash, card, shapes, finite numbers."""
+    from imgrestore.weights import load_weights
+
+    listed = _listed_sums()
+    for path in shipped().values():
+        found = hashlib.sha256(path.read_bytes()).hexdigest()
+        if listed.get(path.name) != found:
+            raise WeightsError(f"{path}: its SHA-256 is not the one in SHA256SUMS", hint="install imgrestore again")
+        load_weights(path)
+        console.result(f"ok {path.name} {found}")
+
+
+def _listed_sums() -> dict[str, str]:
+    lines = (weights_folder() / "SHA256SUMS").read_text(encoding="ascii").splitlines()
+    return {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+
+
+def _facts(entry: registry.ModelEntry, cards: dict[tuple[str, int], Card]) -> dict[str, object]:
+    return {
+        "model": entry.name,
+        "summary": entry.summary,
+        "task": entry.task,
+        "scales": list(entry.scales) or "any",
+        "licence": entry.licence,
+        "paper": entry.paper,
+        "weights": [
+            {
+                "scale": scale,
+                "licence": card.licence,
+                "steps": card.steps,
+                "device": card.device,
+                "scores": card.scores,
+                "bf16_loss_db": card.bf16_loss_db,
+            }
+            for (name, scale), card in cards.items()
+            if name == entry.name
+        ],
+    }

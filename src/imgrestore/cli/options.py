@@ -1,0 +1,34 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+import typer
+
+from imgrestore.errors import UsageError
+
+Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
+PrecisionOption = Annotated[
+    str, typer.Option("--precision", help="auto, fp32, bf16 or fp16; auto is fast only where it costs no quality.")
+]
+Tile = Annotated[
+    int | None, typer.Option("--tile", help="Side of a tile in input pixels; chosen from --memory.", min=1)
+]
+Memory = Annotated[str | None, typer.Option("--memory", help="Budget for image data, such as 800M or 2G.")]
+Json = Annotated[bool, typer.Option("--json", help="Write JSON lines to standard output.")]
+
+_UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
+
+
+def parse_bytes(text: str) -> int:
+    """Read a size such as ``800M``, ``2G`` or ``2GiB``.
+
+    Raises:
+        UsageError: It is not a size.
+    """
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?\s*", text.lower())
+    if match is None or float(match[1]) == 0:
+        raise UsageError(f"--memory {text}: not a size", hint="write for example 800M or 2G")
+    return int(float(match[1]) * _UNITS[match[2]])

@@ -1,0 +1,132 @@
+"""``imgrestore restore``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from imgrestore.catalogue import Choice, choose, task_model
+from imgrestore.cli import console
+from imgrestore.cli.options import Device, Json, Memory, PrecisionOption, Tile, parse_bytes
+from imgrestore.errors import UsageError
+
+if TYPE_CHECKING:
+    from imgrestore.jobs import Plan
+
+
+def restore(
+    inputs: Annotated[list[Path], typer.Argument(help="Photos, folders, or - for standard input.", show_default=False)],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="A file, a folder, or -; beside each input by default.")
+    ] = None,
+    model: Annotated[str | None, typer.Option("--model", "-m", help="Name of a model, or a .safetensors file.")] = None,
+    task: Annotated[str | None, typer.Option("--task", "-t", help="Take the default model of this task.")] = None,
+    scale: Annotated[
+        float | None, typer.Option("--scale", "-s", help="Enlargement; the model's own by default.")
+    ] = None,
+    strength: Annotated[float, typer.Option(help="0 leaves the photo as it is, 1 is the full effect.")] = 1.0,
+    recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Search sub-folders; -o mirrors them.")] = False,
+    format_name: Annotated[str | None, typer.Option("--format", help="png, jpeg, tiff or webp.")] = None,
+    quality: Annotated[int, typer.Option(help="Of JPEG and WebP.", min=1, max=100)] = 95,
+    subsampling: Annotated[bool, typer.Option(help="Store JPEG colour at half resolution.")] = False,
+    lossless: Annotated[bool, typer.Option(help="Store WebP without loss.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing outputs.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Say what would be done, and stop.")] = False,
+    device: Device = "auto",
+    precision: PrecisionOption = "auto",
+    tile: Tile = None,
+    memory: Memory = None,
+    json: Json = False,
+) -> None:
+    """Restore photos: each output is complete or not there, inputs are never touched."""
+    from imgrestore.jobs import STREAM, Request, plan
+
+    choice = _choose(model, task, scale)
+    if json and output == STREAM:
+        raise UsageError("--json and -o - both write to standard output", hint="leave one out")
+    stdin = _read_stdin(inputs) if STREAM in inputs else None
+    request = Request(inputs, output, recursive, format_name, overwrite, stdin)
+    planned = plan(request, choice)
+    if any(job.destination == STREAM for job in planned.jobs) and sys.stdout.isatty():
+        raise UsageError("an image is not written to a terminal", hint="redirect standard output, or give -o FILE")
+    if dry_run:
+        _show_plan(planned)
+        raise typer.Exit(1 if planned.failures else 0)
+    failures = _run(
+        planned,
+        choice,
+        json,
+        {"quality": quality, "subsampling": subsampling, "lossless": lossless},
+        device=device,
+        precision=precision,
+        tile=tile,
+        strength=strength,
+        **({"memory": parse_bytes(memory)} if memory else {}),
+    )
+    if failures:
+        total = len(planned.jobs) + len(planned.failures)
+        if total > 1:
+            console.say(f"{total - failures} of {total} restored, {failures} failed")
+        raise typer.Exit(1)
+
+
+def _choose(model: str | None, task: str | None, scale: float | None) -> Choice:
+    if model and task:
+        raise UsageError("--model and --task both name a model", hint="leave one out")
+    return choose(model or task_model(task or "upscale"), scale)
+
+
+def _read_stdin(inputs: list[Path]) -> bytes:
+    if len(inputs) > 1:
+        raise UsageError("- cannot be combined with other inputs")
+    if sys.stdin is None or sys.stdin.isatty():
+        raise UsageError("- reads an image from standard input, but that is a terminal", hint="pipe an image in")
+    return sys.stdin.buffer.read()
+
+
+def _show_plan(planned: Plan) -> None:
+    for job in planned.jobs:
+        size = f"{job.header.width}x{job.header.height} -> {job.width}x{job.height}"
+        console.result(f"{job.name} -> {job.destination} ({size}, {job.form.name})")
+    for _, problem in planned.failures:
+        console.error(problem)
+
+
+def _run(planned: Plan, choice: Choice, json: bool, saving: dict[str, Any], **options: Any) -> int:
+    """Restore what was planned and return how many inputs failed."""
+    from imgrestore.batch import Record, failed, run
+    from imgrestore.codecs import SaveOptions
+
+    failures = 0
+
+    def report(record: Record) -> None:
+        nonlocal failures
+        for warning in record.warnings:
+            console.warn(warning)
+        if record.status == "failed":
+            failures += 1
+            console.line(f"error: {record.error}")
+            if record.hint:
+                console.line(f"hint: {record.hint}")
+        else:
+            console.say(
+                f"{record.input} -> {record.output} ({record.width}x{record.height}, {record.seconds:.1f} s, "
+                f"{record.model}, {record.device} {record.precision})"
+            )
+        if json:
+            console.record(record.table())
+
+    for name, problem in planned.failures:
+        report(failed(name, problem))
+    if not planned.jobs:
+        return failures
+    from imgrestore.api import prepare
+
+    restorer = prepare(choice, **options)
+    with console.meter("restoring", sum(job.pixels for job in planned.jobs), "MP", 1e6) as meter:
+        for record in run(planned.jobs, restorer, choice.label, SaveOptions(**saving), meter.advance):
+            report(record)
+    return failures

@@ -1,0 +1,94 @@
+"""Image files. No other package opens one.
+
+libvips (through pyvips) reads and writes most formats row by row; Pillow reads the few it cannot. Formats are told
+apart by their content.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from imgrestore.codecs.formats import FORMATS, HEAD, WRITABLE, Format, recognise
+from imgrestore.codecs.options import SaveOptions
+from imgrestore.errors import InputError
+from imgrestore.image import Image, ImageStream
+
+__all__ = ["SaveOptions", "detect", "looks_like_image", "open_image", "read_image", "versions", "write_image"]
+
+
+def detect(data: Path | bytes, name: str) -> Format:
+    """Return the format of a file or of its content.
+
+    Args:
+        data: The file, or its content.
+        name: What messages call it.
+
+    Raises:
+        InputError: It cannot be opened, or is not an image of a known format.
+    """
+    head = data[:HEAD] if isinstance(data, bytes) else _head(data, name)
+    found = recognise(head)
+    if found is None:
+        empty = "an empty file" if not head else "not an image"
+        known = ", ".join(form.name for form in FORMATS)
+        raise InputError(f"{name}: {empty}", hint=f"formats that can be read: {known}")
+    return found
+
+
+def looks_like_image(path: Path) -> bool:
+    """Return whether a file begins like an image of a known format; unreadable files do not."""
+    try:
+        return recognise(_head(path, str(path))) is not None
+    except InputError:
+        return False
+
+
+def open_image(data: Path | bytes, name: str | None = None) -> ImageStream:
+    """Open an image for reading from top to bottom; it comes upright.
+
+    Args:
+        data: The file, or its content.
+        name: What messages call it; the path by default.
+
+    Raises:
+        InputError: It is damaged or of a kind that is not supported.
+    """
+    called = name or (str(data) if isinstance(data, Path) else "the image")
+    form = detect(data, called)
+    if form.library == "vips":
+        from imgrestore.codecs import vips as library
+    else:
+        from imgrestore.codecs import pillow as library  # type: ignore[no-redef]
+    return library.open_stream(data, called, form)
+
+
+def read_image(data: Path | bytes, name: str | None = None) -> Image:
+    """Read a whole image; see :func:`open_image`."""
+    return open_image(data, name).read()
+
+
+def write_image(stream: ImageStream, path: Path, form: Format, options: SaveOptions | None = None) -> list[str]:
+    """Encode an image into a new file; see :func:`imgrestore.codecs.vips.write_stream`.
+
+    The caller gives a temporary name and renames the finished file (:func:`imgrestore.files.replacing`).
+    """
+    from imgrestore.codecs import vips
+
+    return vips.write_stream(stream, path, form, options or SaveOptions())
+
+
+def versions() -> str:
+    """Return which libraries read and write files here, in words."""
+    import PIL
+    import pyvips
+
+    number = ".".join(str(pyvips.version(part)) for part in range(3))
+    return f"libvips {number}, Pillow {PIL.__version__}; writes {', '.join(WRITABLE)}"
+
+
+def _head(path: Path, name: str) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(HEAD)
+    except OSError as error:
+        raise InputError(f"{name}: cannot be read ({error.strerror})") from None

@@ -1,0 +1,112 @@
+"""Putting an EXIF block into a finished JPEG, PNG, WebP or TIFF file without touching anything else in it.
+
+libvips rewrites EXIF through a library that drops entries it does not know, and stores none in TIFF; the block is
+therefore added here, byte for byte.
+"""
+
+from __future__ import annotations
+
+import mmap
+import shutil
+import struct
+import zlib
+from pathlib import Path
+from typing import BinaryIO
+
+from imgrestore.codecs import exif
+
+_LONGEST_SEGMENT = 65533
+
+
+def embed_exif(path: Path, format_name: str, block: bytes) -> str | None:
+    """Put an EXIF block into the file at ``path``, which has none yet.
+
+    Args:
+        path: A finished file that nobody else reads yet.
+        format_name: ``"jpeg"``, ``"png"``, ``"webp"`` or ``"tiff"``.
+        block: The block, from its byte order on.
+
+    Returns:
+        None, or one line that says why the block could not be kept.
+    """
+    if format_name == "jpeg":
+        segment = b"Exif\0\0" + block
+        if len(segment) > _LONGEST_SEGMENT:
+            return f"EXIF of {len(block)} bytes does not fit into a JPEG and was left out"
+        _insert(path, _jpeg_position(path), b"\xff\xe1" + struct.pack(">H", len(segment) + 2) + segment)
+    elif format_name == "png":
+        chunk = struct.pack(">I", len(block)) + b"eXIf" + block + struct.pack(">I", zlib.crc32(b"eXIf" + block))
+        _insert(path, 8 + 25, chunk)
+    elif format_name == "webp":
+        _add_webp_chunk(path, block)
+    elif format_name == "tiff":
+        _add_tiff_directory(path, block)
+    return None
+
+
+def _jpeg_position(path: Path) -> int:
+    """Return where the first segment after the start and the JFIF segment begins."""
+    with path.open("rb") as file:
+        head = file.read(6)
+    return 2 if head[2:4] != b"\xff\xe0" else 4 + int(struct.unpack(">H", head[4:6])[0])
+
+
+def _insert(path: Path, position: int, content: bytes) -> None:
+    longer = path.with_name(path.name + "x")
+    try:
+        with path.open("rb") as source, longer.open("xb") as target:
+            target.write(source.read(position))
+            target.write(content)
+            shutil.copyfileobj(source, target)
+        longer.replace(path)
+    finally:
+        longer.unlink(missing_ok=True)
+
+
+def _add_webp_chunk(path: Path, block: bytes) -> None:
+    """Append an EXIF chunk and announce it in the extended header, which is added if there is none.
+
+    Google, WebP Container Specification.
+    """
+    chunk = b"EXIF" + struct.pack("<I", len(block)) + block + bytes(len(block) % 2)
+    with path.open("rb") as file:
+        extended = file.read(30)[12:16] == b"VP8X"
+    if not extended:
+        width, height, alpha = _webp_size(path)
+        size = struct.pack("<I", width - 1)[:3] + struct.pack("<I", height - 1)[:3]
+        _insert(path, 12, b"VP8X" + struct.pack("<IB3x", 10, 0x10 if alpha else 0) + size)
+    with path.open("rb+") as file:
+        file.seek(20)
+        flags = file.read(1)[0] | 0x08
+        file.seek(20)
+        file.write(bytes([flags]))
+        file.seek(0, 2)
+        file.write(chunk)
+        _set_riff_size(file)
+
+
+def _set_riff_size(file: BinaryIO) -> None:
+    length = file.seek(0, 2)
+    file.seek(4)
+    file.write(struct.pack("<I", length - 8))
+
+
+def _webp_size(path: Path) -> tuple[int, int, bool]:
+    """Return width, height and presence of alpha of a simple (not extended) WebP file."""
+    with path.open("rb") as file:
+        head = file.read(30)
+    if head[12:16] == b"VP8L":
+        bits = struct.unpack("<I", head[21:25])[0]
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1, bool(bits >> 28 & 1)
+    width, height = struct.unpack("<HH", head[26:30])
+    return width & 0x3FFF, height & 0x3FFF, False
+
+
+def _add_tiff_directory(path: Path, block: bytes) -> None:
+    with path.open("rb+") as file:
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            link, pointer, appended = exif.into_tiff(data, block)
+        file.seek(0, 2)
+        file.write(appended)
+        file.seek(link)
+        file.write(pointer)

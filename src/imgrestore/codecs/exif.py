@@ -1,0 +1,199 @@
+"""EXIF blocks: changing the few entries that a restoration makes untrue, and moving a block into or out of a TIFF file.
+
+An EXIF block is a small TIFF structure: a byte order, and directories of entries that point at their values. Entries
+are changed where they stand and everything else keeps its bytes and its place, so maker notes with offsets of their
+own, unknown entries and odd spellings survive.
+
+Specification: CIPA DC-008 (Exif 2.32); Adobe, TIFF Revision 6.0.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from mmap import mmap
+
+ORIENTATION = 0x0112
+_WIDTH, _HEIGHT = 0xA002, 0xA003
+_EXIF_DIRECTORY, _GPS_DIRECTORY, _INTEROP_DIRECTORY = 0x8769, 0x8825, 0xA005
+_POINTERS = (_EXIF_DIRECTORY, _GPS_DIRECTORY, _INTEROP_DIRECTORY)
+_TYPE_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
+
+_DESCRIPTIONS = (0x010D, 0x010E, 0x010F, 0x0110, 0x011D, 0x0131, 0x0132, 0x013B, 0x013C, 0x8298, 0x4746, 0x4749)
+_WINDOWS_TEXTS = (0x9C9B, 0x9C9C, 0x9C9D, 0x9C9E, 0x9C9F)
+DESCRIPTIVE = frozenset((*_DESCRIPTIONS, *_WINDOWS_TEXTS, _EXIF_DIRECTORY, _GPS_DIRECTORY))
+"""Entries of a TIFF file's first directory that describe the photo and not the layout of its pixels."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry of a directory.
+
+    Attributes:
+        tag: What it is.
+        kind: TIFF's number for the type of its values.
+        count: Number of values.
+        value: Their bytes, in the structure's byte order.
+        position: Where the entry stands in the structure.
+    """
+
+    tag: int
+    kind: int
+    count: int
+    value: bytes
+    position: int
+
+
+class Structure:
+    """A TIFF structure, classic or BigTIFF, read without being changed."""
+
+    def __init__(self, data: bytes | mmap) -> None:
+        """Read the head of ``data``.
+
+        Raises:
+            ValueError: It is not a TIFF structure.
+        """
+        order = {b"II": "<", b"MM": ">"}.get(data[:2])
+        version = struct.unpack(f"{order}H", data[2:4])[0] if order and len(data) >= 16 else 0
+        if order is None or version not in (42, 43):
+            raise ValueError("not a TIFF structure")
+        self.data = data
+        self.order = order
+        self.big = version == 43
+        self.first = self._number("Q", 8) if self.big else self._number("I", 4)
+
+    def _number(self, kind: str, position: int) -> int:
+        try:
+            return int(struct.unpack_from(self.order + kind, self.data, position)[0])
+        except struct.error:
+            raise ValueError("a TIFF structure that ends too early") from None
+
+    def entries(self, directory: int) -> Iterator[Entry]:
+        """Read the entries of the directory at this position, those that point outside the data left out."""
+        count = self._number("Q" if self.big else "H", directory)
+        size, inline = (20, 8) if self.big else (12, 4)
+        for index in range(min(count, 4096)):
+            position = directory + (8 if self.big else 2) + index * size
+            tag, kind = self._number("H", position), self._number("H", position + 2)
+            values = self._number("Q" if self.big else "I", position + 4)
+            length = values * _TYPE_SIZES.get(kind, 1)
+            start = position + size - inline
+            if length > inline:
+                start = self._number("Q" if self.big else "I", start)
+            if start + length <= len(self.data):
+                yield Entry(tag, kind, values, self.data[start : start + length], position)
+
+    def next_link(self, directory: int) -> int:
+        """Return the position of the link from this directory to the next one (the thumbnail's)."""
+        count = self._number("Q" if self.big else "H", directory)
+        return directory + (8 + 20 * count if self.big else 2 + 12 * count)
+
+    def integer(self, entry: Entry) -> int:
+        """Return the single whole number an entry holds."""
+        formats = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
+        if entry.kind not in formats or entry.count != 1:
+            raise ValueError(f"entry {entry.tag:#06x} is not a whole number")
+        return int(struct.unpack(self.order + formats[entry.kind], entry.value)[0])
+
+
+def updated(block: bytes, width: int, height: int) -> bytes:
+    """Return an EXIF block that is true of an upright image of this size: no thumbnail, orientation 1.
+
+    Args:
+        block: The block, from its byte order on. One that cannot be parsed is returned as it is.
+        width: New width in pixels.
+        height: New height in pixels.
+    """
+    changed = bytearray(block)
+    try:
+        structure = Structure(block)
+        _set_integer(changed, structure, structure.first, ORIENTATION, 1)
+        for entry in structure.entries(structure.first):
+            if entry.tag == _EXIF_DIRECTORY:
+                directory = structure.integer(entry)
+                _set_integer(changed, structure, directory, _WIDTH, width)
+                _set_integer(changed, structure, directory, _HEIGHT, height)
+        link = structure.next_link(structure.first)
+        if not structure.big and link + 4 <= len(changed):
+            changed[link : link + 4] = bytes(4)
+    except ValueError:
+        return block
+    return bytes(changed)
+
+
+def from_tiff(data: bytes | mmap) -> bytes | None:
+    """Return what the first directory of a TIFF file says of the photo as an EXIF block, or None if it says nothing."""
+    structure = Structure(data)
+    kept = [entry for entry in structure.entries(structure.first) if entry.tag in DESCRIPTIVE]
+    return _serialise(structure, kept) if kept else None
+
+
+def into_tiff(data: bytes | mmap, block: bytes) -> tuple[int, bytes, bytes]:
+    """Plan how an EXIF block is added to a finished TIFF file.
+
+    Args:
+        data: The file.
+        block: The EXIF block.
+
+    Returns:
+        Where the file's link to its first directory stands, the bytes that replace the link, and the bytes to append.
+    """
+    file, exif = Structure(data), Structure(block)
+    own = {entry.tag: entry for entry in file.entries(file.first)}
+    added = {e.tag: e for e in exif.entries(exif.first) if e.tag in DESCRIPTIVE and e.tag not in own}
+    start = len(data) + len(data) % 2
+    body = _directory(file, list(own.values()), exif, list(added.values()), start)
+    link, number = (8, "Q") if file.big else (4, "I")
+    return link, struct.pack(file.order + number, start), bytes(start - len(data)) + body
+
+
+def _set_integer(changed: bytearray, structure: Structure, directory: int, tag: int, number: int) -> None:
+    for entry in structure.entries(directory):
+        if entry.tag == tag and entry.count == 1 and entry.kind in (3, 4):
+            at = entry.position + (12 if structure.big else 8)
+            if entry.kind == 3 and number > 65535:
+                changed[entry.position + 2 : entry.position + 4] = struct.pack(structure.order + "H", 4)
+            narrow = entry.kind == 3 and number <= 65535
+            field = struct.pack(structure.order + ("H" if narrow else "I"), number)
+            changed[at : at + 4] = field.ljust(4, b"\0")
+
+
+def _serialise(structure: Structure, kept: list[Entry]) -> bytes:
+    """Write entries as a classic TIFF structure of the same byte order."""
+    head = struct.pack(structure.order + "2sHI", b"II" if structure.order == "<" else b"MM", 42, 8)
+    classic = Structure(head + bytes(16))
+    return head + _directory(classic, [], structure, kept, 8)
+
+
+def _directory(target: Structure, own: list[Entry], source: Structure, added: list[Entry], start: int) -> bytes:
+    """Write a directory at position ``start`` of ``target`` with its own entries and those of another structure.
+
+    Sub-directories of the other structure are written behind it, recursively.
+    """
+    entries = [(entry, target) for entry in own] + [(entry, source) for entry in added]
+    entries.sort(key=lambda pair: pair[0].tag)
+    size, inline, number = (20, 8, "Q") if target.big else (12, 4, "I")
+    table = struct.pack(target.order + ("Q" if target.big else "H"), len(entries))
+    values = b""
+    behind = start + len(table) + size * len(entries) + (8 if target.big else 4)
+    for entry, origin in entries:
+        value, kind, count = _converted(entry.value, entry.kind, origin.order, target.order), entry.kind, entry.count
+        position = behind + len(values)
+        if origin is source and entry.tag in _POINTERS:
+            below = [e for e in source.entries(source.integer(entry)) if e.tag != entry.tag]
+            values += _directory(target, [], source, below, position)
+            value, kind, count = struct.pack(target.order + "I", position), 4, 1
+        elif len(value) > inline:
+            values += value + bytes(len(value) % 2)
+            value = struct.pack(target.order + number, position)
+        table += struct.pack(target.order + "HH" + number, entry.tag, kind, count) + value.ljust(inline, b"\0")
+    return table + bytes(8 if target.big else 4) + values
+
+
+def _converted(value: bytes, kind: int, source: str, target: str) -> bytes:
+    """Bring values into another byte order."""
+    unit = {3: 2, 4: 4, 5: 4, 8: 2, 9: 4, 10: 4, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}.get(kind, 1)
+    if source == target or unit == 1:
+        return value
+    return b"".join(value[i : i + unit][::-1] for i in range(0, len(value), unit))

@@ -1,0 +1,109 @@
+"""Image formats: how to recognise one by its content, and what its files can hold. Imports nothing heavy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Format:
+    """A file format.
+
+    Attributes:
+        name: What ``--format`` calls it.
+        extensions: File name endings, the usual one first.
+        recognise: Whether the first bytes of a file are of this format.
+        library: ``"vips"`` or ``"pillow"``: who decodes it.
+        writable: Whether results can be saved in it.
+        depths: Sample types it can hold.
+        alpha: Whether it can hold transparency.
+        largest_side: Longest side in pixels, a limit of the format.
+        lossy: Whether saving loses quality.
+    """
+
+    name: str
+    extensions: tuple[str, ...]
+    recognise: Callable[[bytes], bool]
+    library: str
+    writable: bool = False
+    depths: tuple[str, ...] = ("uint8",)
+    alpha: bool = False
+    largest_side: int = 2**31 - 1
+    lossy: bool = False
+
+
+def _starts(*prefixes: bytes) -> Callable[[bytes], bool]:
+    return lambda head: head.startswith(prefixes)
+
+
+def _brand(*brands: bytes) -> Callable[[bytes], bool]:
+    return lambda head: head[4:8] == b"ftyp" and head[8:12] in brands
+
+
+FORMATS = (
+    Format("png", (".png",), _starts(b"\x89PNG\r\n\x1a\n"), "vips", True, ("uint8", "uint16"), alpha=True),
+    Format(
+        "jpeg",
+        (".jpg", ".jpeg", ".jpe", ".jfif"),
+        _starts(b"\xff\xd8\xff"),
+        "vips",
+        True,
+        largest_side=65500,
+        lossy=True,
+    ),
+    Format(
+        "tiff",
+        (".tif", ".tiff"),
+        _starts(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
+        "vips",
+        True,
+        ("uint8", "uint16", "float32"),
+        alpha=True,
+    ),
+    Format(
+        "webp",
+        (".webp",),
+        lambda head: head[:4] == b"RIFF" and head[8:12] == b"WEBP",
+        "vips",
+        True,
+        alpha=True,
+        largest_side=16383,
+        lossy=True,
+    ),
+    Format("avif", (".avif",), _brand(b"avif", b"avis"), "vips"),
+    Format("heic", (".heic", ".heif"), _brand(b"heic", b"heix", b"hevc", b"mif1", b"msf1"), "vips"),
+    Format("gif", (".gif",), _starts(b"GIF87a", b"GIF89a"), "vips"),
+    Format("bmp", (".bmp", ".dib"), _starts(b"BM"), "pillow"),
+    Format(
+        "netpbm",
+        (".ppm", ".pgm", ".pbm", ".pnm"),
+        lambda head: head[:1] == b"P" and head[1:2] in b"123456" and head[2:3].isspace(),
+        "pillow",
+    ),
+    Format("jpeg2000", (".jp2", ".j2k"), _starts(b"\xff\x4f\xff\x51", b"\0\0\0\x0cjP  \r\n\x87\n"), "pillow"),
+)
+
+HEAD = 32
+"""Bytes that suffice to recognise a format."""
+
+
+def recognise(head: bytes) -> Format | None:
+    """Return the format of a file that begins with these bytes, or None."""
+    return next((candidate for candidate in FORMATS if candidate.recognise(head)), None)
+
+
+def by_extension(extension: str) -> Format | None:
+    """Return the format whose files end like this (with the dot, any case), or None."""
+    return next((candidate for candidate in FORMATS if extension.lower() in candidate.extensions), None)
+
+
+def by_name(name: str) -> Format | None:
+    """Return the format of this name, or of this extension without its dot; None if there is none."""
+    wanted = name.lower()
+    named = next((candidate for candidate in FORMATS if candidate.name == wanted), None)
+    return named or by_extension(f".{wanted}")
+
+
+WRITABLE = tuple(candidate.name for candidate in FORMATS if candidate.writable)
+"""Names of the formats results can be saved in."""

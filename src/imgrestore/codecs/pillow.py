@@ -1,0 +1,85 @@
+"""Reading the formats that libvips' wheel cannot: BMP, PPM, JPEG 2000."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from PIL import Image as PillowImage
+from PIL import ImageOps
+
+from imgrestore.codecs.formats import Format
+from imgrestore.errors import InputError
+from imgrestore.image import Image, ImageStream, Metadata, Pixels
+
+_PILLOW_NAMES = {"bmp": "BMP", "netpbm": "PPM", "jpeg2000": "JPEG2000"}
+_MODES = {"1": "L", "P": "RGB", "CMYK": "RGB", "YCbCr": "RGB", "LAB": "RGB", "PA": "RGBA", "La": "LA", "RGBa": "RGBA"}
+
+
+def open_stream(data: Path | bytes, name: str, form: Format) -> ImageStream:
+    """Open an image file, upright; it is decoded whole.
+
+    Raises:
+        InputError: It is damaged, or of a kind that is not supported.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", PillowImage.DecompressionBombWarning)
+            warnings.simplefilter("ignore", UserWarning)
+            source: Path | IO[bytes] = io.BytesIO(data) if isinstance(data, bytes) else data
+            with PillowImage.open(source, formats=[_PILLOW_NAMES[form.name]]) as opened:
+                if form.name == "netpbm" and _deep_colour(data):
+                    raise InputError(f"{name}: PPM of 16 bits is not supported", hint="convert it to PNG or TIFF")
+                opened.load()
+                image = ImageOps.exif_transpose(opened)
+    except InputError:
+        raise
+    except Exception as error:  # Pillow raises at least eight kinds on bad files; each means the file is bad.
+        raise InputError(f"{name}: not a readable {form.name} file ({error})", hint="the file may be damaged") from None
+    return Image(_samples(image), Metadata(icc=image.info.get("icc_profile"))).stream()
+
+
+def _samples(image: PillowImage.Image) -> Pixels:
+    """Return (H, W, C) of uint8, or uint16 for modes of more than 8 bits."""
+    if image.mode.startswith("I"):
+        return np.asarray(image).astype(np.uint16)[..., None]
+    if image.mode not in ("L", "LA", "RGB", "RGBA"):
+        transparent = "transparency" in image.info
+        image = image.convert("RGBA" if transparent else _MODES.get(image.mode, "RGB"))
+    pixels = np.asarray(image)
+    return pixels[..., None] if pixels.ndim == 2 else pixels
+
+
+def _deep_colour(data: Path | bytes) -> bool:
+    """Return whether a PPM says more than 255 levels of colour, which Pillow would cut to 8 bits in silence."""
+    if isinstance(data, bytes):
+        head = data[:256]
+    else:
+        with data.open("rb") as file:
+            head = file.read(256)
+    words = [w for line in head.splitlines() if not line.startswith(b"#") for w in line.split(b"#")[0].split()]
+    return words[0] in (b"P3", b"P6") and len(words) > 3 and words[3].isdigit() and int(words[3]) > 255
+
+
+def from_pillow(image: PillowImage.Image) -> Image:
+    """Take a PIL image with its profile, upright."""
+    upright = ImageOps.exif_transpose(image)
+    return Image(_samples(upright), Metadata(icc=upright.info.get("icc_profile")))
+
+
+def to_pillow(image: Image) -> PillowImage.Image:
+    """Give an 8-bit image, or a grey one of 16 bits, to PIL with its profile.
+
+    Raises:
+        ValueError: PIL cannot hold such samples (16-bit colour).
+    """
+    pixels = image.pixels[..., 0] if image.header.channels == 1 else image.pixels
+    if pixels.dtype != np.uint8 and not (pixels.dtype == np.uint16 and pixels.ndim == 2):
+        raise ValueError(f"PIL cannot hold {pixels.shape} of {pixels.dtype}; restore an array or imgrestore.Image")
+    made = PillowImage.fromarray(pixels)
+    if image.metadata.icc:
+        made.info["icc_profile"] = image.metadata.icc
+    return made

@@ -1,0 +1,49 @@
+"""Colour under transparency."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+_RADII = (1, 4, 16, 32)
+EXTENSION_REACH = max(_RADII)
+"""How far visible colour is carried into transparent areas, in pixels."""
+
+
+def extend_under_transparency(rgba: Tensor) -> Tensor:
+    """Carry visible colours into fully transparent areas, so that a network sees no false edge there.
+
+    A transparent pixel takes the alpha-weighted mean of the smallest neighbourhood that holds anything visible; beyond
+    :data:`EXTENSION_REACH` pixels its own colour stays. Visible pixels, however faint, keep their colour.
+
+    Args:
+        rgba: (4, H, W) in [0, 1], colours not multiplied by alpha.
+
+    Returns:
+        (4, H, W), alpha unchanged.
+    """
+    colour, alpha = rgba[:3], rgba[3:]
+    missing = alpha <= 0
+    if not bool(missing.any()):
+        return rgba
+    weighted = torch.cat([colour * alpha, alpha])
+    for radius in _RADII:
+        sums = _box_sum(weighted, radius)
+        found = missing & (sums[3:] > 0)
+        colour = torch.where(found, sums[:3] / sums[3:].clamp_min(1e-12), colour)
+        missing = missing & ~found
+    return torch.cat([colour, alpha])
+
+
+def _box_sum(image: Tensor, radius: int) -> Tensor:
+    """Sum over squares of side ``2 radius + 1``; added in a fixed order, so it does not depend on the cut."""
+    height, width = image.shape[-2:]
+    padded = pad(image, (radius, radius, radius, radius))
+    rows = torch.zeros_like(padded[:, :height])
+    for offset in range(2 * radius + 1):
+        rows += padded[:, offset : offset + height]
+    total = torch.zeros_like(image)
+    for offset in range(2 * radius + 1):
+        total += rows[..., offset : offset + width]
+    return total

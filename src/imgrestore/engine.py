@@ -1,0 +1,304 @@
+"""The restoration engine: any model, any image size, bounded memory, no seams.
+
+Rows stream from the source through a pipeline of steps that each hold only the rows they still need::
+
+    decoded rows ─ colour ─ extended under transparency ─ network, tile by tile ─ resampled ─ strength ─┐
+                 └ alpha ─ resampled ───────────────────────────────────────────────────────────────────┴ encoded rows
+
+Tiles travel to the device; the rows stay on the host. A tile that fails for lack of memory is halved; a tile with NaN
+or infinity is computed again in float32; a tile that cannot be saved fails the image.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from imgrestore.color import EXTENSION_REACH, extend_under_transparency
+from imgrestore.devices import DTYPES, Precision, choose_precision, is_out_of_memory
+from imgrestore.errors import ComputeError, UsageError
+from imgrestore.filters import resize_rows
+from imgrestore.image import Header, Image, ImageStream, Pixels, resized
+from imgrestore.models.contract import RestorationModel
+from imgrestore.rows import RowWindow, rebanded, with_context
+from imgrestore.tiling import Span, blended_spans, exact_span, exact_spans
+
+DEFAULT_MEMORY = 2**30
+"""Budget for the engine's own buffers when the user names none, in bytes."""
+
+_LARGEST_TILE = 512
+_SMALLEST_TILE = 16
+
+
+@dataclass
+class Restorer:
+    """A model made ready to restore images.
+
+    Attributes:
+        model: The network, in float32.
+        device: Where tiles are computed.
+        precision: ``"auto"``, ``"fp32"``, ``"bf16"`` or ``"fp16"``; after construction the one in use.
+        tile: Side of a tile in input pixels, or None to choose it from ``memory``.
+        memory: Budget for tiles and rows in bytes.
+        strength: 0 gives the unrestored image (resampled if need be), 1 the model's result, between them a blend.
+        bf16_loss_db: PSNR that bfloat16 costs the model, as measured, or None.
+        notices: What happened that a person should know; cleared by nobody but the caller.
+    """
+
+    model: RestorationModel
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    precision: Precision = "auto"
+    tile: int | None = None
+    memory: int = DEFAULT_MEMORY
+    strength: float = 1.0
+    bf16_loss_db: float | None = None
+    notices: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Bring the network to its device and precision."""
+        if not 0 <= self.strength <= 1:
+            raise UsageError(f"strength must be between 0 and 1, got {self.strength}")
+        if self.tile is not None and self.tile < 1:
+            raise UsageError(f"tile must be at least 1 pixel, got {self.tile}")
+        self.precision = choose_precision(self.precision, self.device, self.bf16_loss_db)
+        self.model = self.model.eval()
+        self._network = copy.deepcopy(self.model) if self.precision != "fp32" else self.model
+        self._network.to(self.device, DTYPES[self.precision], memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    @property
+    def scale(self) -> float:
+        """Enlargement factor of the model."""
+        return self.model.scale
+
+    def output_size(self, width: int, height: int) -> tuple[int, int]:
+        """Return the width and height that the model makes of an image."""
+        return max(1, round(width * self.scale)), max(1, round(height * self.scale))
+
+    def restore(self, image: Image, size: tuple[int, int] | None = None) -> Image:
+        """Restore an image in memory; see :meth:`stream`."""
+        return self.stream(image.stream(), size).read()
+
+    def restore_tensor(self, lq: Tensor, size: tuple[int, int] | None = None) -> Tensor:
+        """Restore one float RGB image (3, H, W) in [0, 1], without rounding or clipping the result.
+
+        Args:
+            lq: The image.
+            size: Width and height of the result; the model's own by default.
+        """
+        height, width = lq.shape[-2:]
+        across, down = size or self.output_size(width, height)
+        return torch.cat(list(self._colour(iter([lq.float()]), (height, width), (down, across))), dim=-2)
+
+    def to_scale(self, scale: float) -> Callable[[Tensor], Tensor]:
+        """Return :meth:`restore_tensor` for results of ``scale`` times the input's size."""
+        return lambda lq: self.restore_tensor(lq, (round(lq.shape[-1] * scale), round(lq.shape[-2] * scale)))
+
+    def stream(self, source: ImageStream, size: tuple[int, int] | None = None) -> ImageStream:
+        """Restore an image row by row.
+
+        Args:
+            source: The image; its rows are read as the result's rows are asked for.
+            size: Width and height of the result; the model's own by default.
+
+        Returns:
+            The restored image with the same channels, type and metadata.
+        """
+        header = source.header
+        width, height = size or self.output_size(header.width, header.height)
+        result = resized(header, width, height)
+        return ImageStream(result, self._rows(source, result), source.notices)
+
+    def _rows(self, source: ImageStream, result: Header) -> Iterator[Pixels]:
+        header = source.header
+        extent, target = (header.height, header.width), (result.height, result.width)
+        bands = (_to_tensor(band, header.peak) for band in source.bands)
+        if not header.alpha:
+            for band in self._colour(bands, extent, target):
+                yield _from_tensor(band, result)
+            return
+        extended = with_context(bands, header.height, EXTENSION_REACH, extend_under_transparency)
+        first, second = itertools.tee(extended)
+        colour = self._colour((band[:3] for band in first), extent, target)
+        alpha = (
+            resize_rows((band[3:] for band in second), extent, target)
+            if target != extent
+            else (band[3:] for band in second)
+        )
+        pair = rebanded(colour, result.height), rebanded(alpha, result.height)
+        for colour_band, alpha_band in zip(*pair, strict=True):
+            yield _from_tensor(torch.cat([colour_band, alpha_band]), result)
+
+    def _colour(self, bands: Iterator[Tensor], extent: tuple[int, int], target: tuple[int, int]) -> Iterator[Tensor]:
+        """Restore float RGB bands (3, h, W) of an image of ``extent`` (height, width) to ``target``."""
+        if self.model.resampler is not None:
+            yield from resize_rows(bands, extent, target, self.model.resampler)
+            return
+        ours, base = itertools.tee(bands) if self.strength < 1 else (bands, None)
+        rows = self._network_rows(RowWindow(ours), *extent)
+        natural = (round(extent[0] * self.scale), round(extent[1] * self.scale))
+        if natural != target:
+            rows = resize_rows(rows, natural, target)
+        if base is None:
+            yield from rows
+            return
+        unrestored = resize_rows(base, extent, target) if target != extent else base
+        for restored, original in zip(rebanded(rows, target[0]), rebanded(unrestored, target[0]), strict=True):
+            yield original + self.strength * (restored - original)
+
+    def _network_rows(self, source: RowWindow, height: int, width: int) -> Iterator[Tensor]:
+        if self.model.exact:
+            yield from self._exact_rows(source, height, width)
+        else:
+            yield from self._blended_rows(source, height, width)
+
+    def _exact_rows(self, source: RowWindow, height: int, width: int) -> Iterator[Tensor]:
+        """Run the network on tiles with their context and keep what the context cannot spoil."""
+        multiple = self.model.multiple_of
+        halo = math.ceil(self.model.halo / multiple) * multiple
+        padded_height, padded_width = (math.ceil(side / multiple) * multiple for side in (height, width))
+        tile = self.choose_tile(width)
+        top = 0
+        while top < height:
+            row = exact_span(top, padded_height, tile, halo)
+            strip = _replicate(
+                source.take(row.start, min(row.stop, height)), row.stop - max(height, row.start), padded_width - width
+            )
+            try:
+                canvas = self._canvas(row, padded_width)
+                for column in exact_spans(padded_width, tile, halo):
+                    self._add_tile(canvas, strip, row, column)
+            except RuntimeError as error:
+                if not is_out_of_memory(error) or tile <= max(_SMALLEST_TILE, multiple):
+                    raise
+                tile = max(multiple, tile // 2 // multiple * multiple)
+                self.notices.append(f"out of memory: tile halved to {tile} pixels")
+                continue
+            kept = round((min(row.keep_stop, height) - top) * self.scale)
+            yield canvas[:, :kept, : round(width * self.scale)]
+            top = row.keep_stop
+
+    def _blended_rows(self, source: RowWindow, height: int, width: int) -> Iterator[Tensor]:
+        """Run a network of fixed size on overlapping blocks and let them fade into each other."""
+        block = self.model.native_size or 0
+        padded_height, padded_width = max(height, block), max(width, block)
+        columns = blended_spans(padded_width, block, self.model.overlap)
+        rows = blended_spans(padded_height, block, self.model.overlap)
+        pending: Tensor | None = None
+        for row, following in itertools.zip_longest(rows, rows[1:]):
+            strip = _replicate(
+                source.take(row.start, min(row.stop, height)), padded_height - height, padded_width - width
+            )
+            canvas = self._canvas(row, padded_width)
+            for column in columns:
+                self._add_tile(canvas, strip, row, column)
+            if pending is not None:
+                canvas[:, : pending.shape[1]] += pending
+            final = round(((following.keep_start if following else padded_height) - row.keep_start) * self.scale)
+            beyond = round(max(0, row.keep_stop - height) * self.scale) if following is None else 0
+            yield canvas[:, : final - beyond, : round(width * self.scale)]
+            pending = canvas[:, final:].clone()
+
+    def _canvas(self, row: Span, width: int) -> Tensor:
+        height = round((row.keep_stop - row.keep_start) * self.scale)
+        return torch.zeros(3, height, round(width * self.scale))
+
+    def _add_tile(self, canvas: Tensor, strip: Tensor, row: Span, column: Span) -> None:
+        """Compute the tile where ``row`` and ``column`` cross and add its weighted result to the rows' canvas."""
+        scale = self.scale
+        restored = self._run(strip[:, :, column.start : column.stop])
+        top = round((row.keep_start - row.start) * scale)
+        left = round((column.keep_start - column.start) * scale)
+        height = round((row.keep_stop - row.keep_start) * scale)
+        width = round((column.keep_stop - column.keep_start) * scale)
+        kept = restored[:, top : top + height, left : left + width]
+        if not self.model.exact:
+            vertical, horizontal = (torch.from_numpy(span.weights.repeat(round(scale))) for span in (row, column))
+            kept = kept * vertical[:, None] * horizontal[None, :]
+        start = round(column.keep_start * scale)
+        canvas[:, :, start : start + width] += kept
+
+    def _run(self, tile: Tensor) -> Tensor:
+        """Compute one tile (3, h, w) on the device and bring the result back in float32.
+
+        Raises:
+            ComputeError: The result is not finite even in float32.
+        """
+        restored = _compute(self._network, tile, self.device)
+        if bool(torch.isfinite(restored).all()):
+            return restored
+        if self.precision != "fp32":
+            self.notices.append(f"a tile overflowed in {self.precision} and was computed again in float32")
+            restored = _compute(copy.deepcopy(self.model).to(self.device), tile, self.device)
+            if bool(torch.isfinite(restored).all()):
+                return restored
+        raise ComputeError(
+            "the network gave values that are not numbers",
+            hint="the input or the weights hold extreme values; 'imgrestore models verify' checks the weights",
+        )
+
+    def choose_tile(self, width: int) -> int:
+        """Return the side of a tile in input pixels that keeps the budget for an image of this width.
+
+        Raises:
+            UsageError: Not even the smallest tile fits into the budget.
+        """
+        model, multiple = self.model, self.model.multiple_of
+        if self.tile is not None:
+            return math.ceil(self.tile / multiple) * multiple
+        tile = _LARGEST_TILE
+        while self._bytes(tile, width) > self.memory and tile > _SMALLEST_TILE:
+            tile //= 2
+        if self._bytes(tile, width) > self.memory:
+            needed = math.ceil(self._bytes(tile, width) / 2**20)
+            raise UsageError(
+                f"a memory budget of {self.memory / 2**20:.0f}M is too small for an image {width} pixels wide",
+                hint=f"--memory {needed}M would do for {type(model).__name__}",
+            )
+        return math.ceil(tile / multiple) * multiple
+
+    def _bytes(self, tile: int, width: int) -> int:
+        """Estimate the memory that tiles of this side and the rows they make need."""
+        side = tile + 2 * self.model.halo
+        rows = 12 * width * (3 * side + 5 * tile * self.scale**2)
+        return int(side**2 * self.model.activation_bytes + rows)
+
+
+def _compute(network: torch.nn.Module, tile: Tensor, device: torch.device) -> Tensor:
+    with torch.inference_mode():
+        batch = tile[None].to(device).contiguous(memory_format=torch.channels_last)
+        restored: Tensor = network(batch)[0].float().cpu()
+    return restored
+
+
+def _replicate(strip: Tensor, below: int, right: int) -> Tensor:
+    """Repeat the last row and column to make up a size that the network accepts."""
+    below, right = max(0, below), max(0, right)
+    return pad(strip[None], (0, right, 0, below), mode="replicate")[0] if below or right else strip
+
+
+def _to_tensor(band: Pixels, peak: int) -> Tensor:
+    """Turn rows (h, W, C) of a file's type into float (3 or 4, h, W) in [0, 1], grey repeated."""
+    samples = torch.from_numpy(np.ascontiguousarray(band.transpose(2, 0, 1)).astype(np.float32))
+    if peak != 1:
+        samples /= peak
+    if samples.shape[0] <= 2:
+        samples = torch.cat([samples[:1].expand(3, -1, -1), samples[1:]])
+    return samples
+
+
+def _from_tensor(band: Tensor, header: Header) -> Pixels:
+    """Turn float (3 or 4, h, W) into rows (h, W, C) of the header's type: rounded, clipped, grey averaged."""
+    if header.grey:
+        band = torch.cat([band[:3].mean(dim=0, keepdim=True), band[3:]])
+    if header.peak == 1:
+        return band.permute(1, 2, 0).contiguous().numpy()
+    levels = (band.clamp(0, 1) * header.peak).round_().permute(1, 2, 0).contiguous()
+    return levels.numpy().astype(header.dtype)

@@ -1,0 +1,256 @@
+"""Planning a batch: every input, its output, and every reason why it cannot work, before the first pixel. No torch."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from imgrestore.catalogue import Choice
+from imgrestore.codecs import detect, looks_like_image, open_image
+from imgrestore.codecs.formats import WRITABLE, Format, by_extension, by_name
+from imgrestore.errors import ImgrestoreError, InputError, OutputError, UsageError
+from imgrestore.image import Header
+
+STREAM = Path("-")
+"""Standard input or output."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One image to restore.
+
+    Attributes:
+        source: The input file, or :data:`STREAM`.
+        content: Bytes that were read from standard input, or None for a file.
+        destination: The output file, or :data:`STREAM`.
+        form: Format of the output.
+        header: Size and type of the input.
+        width: Width of the result in pixels.
+        height: Height of the result in pixels.
+    """
+
+    source: Path
+    content: bytes | None
+    destination: Path
+    form: Format
+    header: Header
+    width: int
+    height: int
+
+    @property
+    def name(self) -> str:
+        """What messages call the input."""
+        return "standard input" if self.source == STREAM else str(self.source)
+
+    @property
+    def pixels(self) -> int:
+        """Pixels of the result: the unit of progress."""
+        return self.width * self.height
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a batch will do, and which inputs it cannot do and why."""
+
+    jobs: Sequence[Job]
+    failures: Sequence[tuple[str, ImgrestoreError]]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked for.
+
+    Attributes:
+        inputs: Files, folders, or :data:`STREAM`.
+        output: A file, a folder, :data:`STREAM`, or None to write beside each input.
+        recursive: Whether sub-folders are searched.
+        format_name: Format of the results, or None to go by the output's name or the input's format.
+        overwrite: Whether existing outputs may be replaced.
+        stdin: Content of standard input, if it is an input.
+    """
+
+    inputs: Sequence[Path]
+    output: Path | None = None
+    recursive: bool = False
+    format_name: str | None = None
+    overwrite: bool = False
+    stdin: bytes | None = None
+
+
+@dataclass(frozen=True)
+class _Found:
+    """An input with the path its output has below the output folder."""
+
+    source: Path
+    relative: Path
+
+
+def plan(request: Request, choice: Choice) -> Plan:
+    """Settle all inputs and outputs.
+
+    Raises:
+        UsageError: The request makes no sense: outputs collide, overwrite inputs, or cannot be named.
+        OutputError: An output exists already, or its folder cannot be written to.
+        InputError: A named input does not exist, or a folder holds no image.
+    """
+    found = list(_find(request))
+    forced = _forced_format(request)
+    single_file = _is_single_file(request, found)
+    jobs: list[Job] = []
+    failures: list[tuple[str, ImgrestoreError]] = []
+    for item in found:
+        try:
+            jobs.append(_job(item, request, choice, forced, single_file))
+        except ImgrestoreError as error:
+            failures.append((str(item.source), error))
+    _check_collisions(jobs, [item.source for item in found])
+    _check_outputs(jobs, request.overwrite)
+    return Plan(jobs, failures)
+
+
+def _find(request: Request) -> Iterator[_Found]:
+    if not request.inputs:
+        raise UsageError("no input", hint="give files, folders, or - for standard input")
+    for path in request.inputs:
+        if path == STREAM:
+            yield _Found(STREAM, Path("stdin"))
+        elif path.is_dir():
+            images = list(_images_below(path, request))
+            if not images:
+                deeper = "" if request.recursive else "; -r searches its sub-folders too"
+                raise InputError(f"{path}: holds no image{deeper}")
+            yield from (_Found(image, image.relative_to(path)) for image in images)
+        elif path.exists():
+            yield _Found(path, Path(path.name))
+        else:
+            raise InputError(f"{path}: no such file or folder")
+
+
+def _images_below(folder: Path, request: Request) -> Iterator[Path]:
+    """Find visible image files; the output folder is left out if it lies inside."""
+    output = request.output.resolve() if request.output is not None and request.output != STREAM else None
+    for root, folders, files in os.walk(folder):
+        here = Path(root)
+        keep = request.recursive
+        folders[:] = sorted(f for f in folders if keep and not f.startswith(".") and (here / f).resolve() != output)
+        for name in sorted(files):
+            if not name.startswith(".") and looks_like_image(here / name):
+                yield here / name
+
+
+def _forced_format(request: Request) -> Format | None:
+    if request.format_name is None:
+        return None
+    form = by_name(request.format_name)
+    if form is None or not form.writable:
+        raise UsageError(f"cannot write the format {request.format_name!r}", hint=f"use one of {', '.join(WRITABLE)}")
+    return form
+
+
+def _is_single_file(request: Request, found: Sequence[_Found]) -> bool:
+    """Return whether ``-o`` names one file, rather than a folder."""
+    output = request.output
+    if output is None or output == STREAM or output.is_dir():
+        return False
+    named_files = len(request.inputs) == 1 and (request.inputs[0] == STREAM or not request.inputs[0].is_dir())
+    if output.exists() and not output.is_dir() and not named_files:
+        raise UsageError(f"{output} is a file, but there are several inputs", hint="-o takes a folder for several")
+    return named_files and len(found) == 1 and (output.suffix != "" or output.exists())
+
+
+def _job(item: _Found, request: Request, choice: Choice, forced: Format | None, single_file: bool) -> Job:
+    data: Path | bytes = item.source
+    name = str(item.source)
+    if item.source == STREAM:
+        data, name = request.stdin or b"", "standard input"
+    stream = open_image(data, name)
+    header = stream.header
+    own = detect(data, name)
+    form = forced or _format_by_output(request, single_file) or (own if own.writable else by_name("png"))
+    assert form is not None
+    width, height = (max(1, round(side * choice.scale)) for side in (header.width, header.height))
+    _check_format(name, header, width, height, form)
+    destination = _destination(item, request, choice, form, form is own, single_file)
+    content = request.stdin if item.source == STREAM else None
+    return Job(item.source, content, destination, form, header, width, height)
+
+
+def _format_by_output(request: Request, single_file: bool) -> Format | None:
+    if not single_file or request.output is None:
+        return None
+    form = by_extension(request.output.suffix)
+    if form is None or not form.writable:
+        raise UsageError(
+            f"{request.output}: cannot tell the format from {request.output.suffix!r}",
+            hint=f"--format takes one of {', '.join(WRITABLE)}",
+        )
+    return form
+
+
+def _check_format(name: str, header: Header, width: int, height: int, form: Format) -> None:
+    if max(width, height) > form.largest_side:
+        raise OutputError(
+            f"{name}: a result of {width}x{height} is too large for {form.name} (at most {form.largest_side} a side)",
+            hint="use --format png or --format tiff",
+        )
+    if header.alpha and not form.alpha:
+        raise OutputError(f"{name}: {form.name} cannot hold its transparency", hint="use --format png, tiff or webp")
+    if header.dtype.name not in form.depths:
+        fitting = [f for f in WRITABLE if header.dtype.name in (by_name(f) or form).depths]
+        raise OutputError(
+            f"{name}: {form.name} cannot hold its samples of type {header.dtype.name}",
+            hint=f"use --format {' or '.join(fitting)}",
+        )
+
+
+def _destination(
+    item: _Found, request: Request, choice: Choice, form: Format, same_format: bool, single_file: bool
+) -> Path:
+    output = request.output
+    if output == STREAM or (output is None and item.source == STREAM):
+        return STREAM
+    if output is not None and single_file:
+        return output
+    extension = item.source.suffix if same_format and item.source.suffix else form.extensions[0]
+    if output is not None:
+        return output / item.relative.with_name(item.relative.stem + extension)
+    return item.source.with_name(f"{item.source.stem}_{choice.label}_{choice.scale:g}x{extension}")
+
+
+def _check_collisions(jobs: Iterable[Job], sources: Sequence[Path]) -> None:
+    inputs = {source.resolve() for source in sources if source != STREAM}
+    taken: dict[Path, Job] = {}
+    for job in jobs:
+        if job.destination == STREAM:
+            if STREAM in taken:
+                raise UsageError("several results cannot go to standard output", hint="-o takes a folder for several")
+            taken[STREAM] = job
+            continue
+        place = job.destination.resolve()
+        if place in inputs:
+            raise UsageError(
+                f"{job.destination}: the output would overwrite an input",
+                hint="give another -o; inputs stay as they are",
+            )
+        if place in taken:
+            raise UsageError(
+                f"{job.name} and {taken[place].name} would both be written to {job.destination}",
+                hint="restore them into different folders, or with another --format",
+            )
+        taken[place] = job
+
+
+def _check_outputs(jobs: Iterable[Job], overwrite: bool) -> None:
+    existing = [job.destination for job in jobs if job.destination != STREAM and job.destination.exists()]
+    for path in existing:
+        if path.is_dir():
+            raise OutputError(f"{path}: is a folder", hint="give another -o")
+    if existing and not overwrite:
+        more = f" (and {len(existing) - 1} more)" if len(existing) > 1 else ""
+        raise OutputError(f"{existing[0]}: exists already{more}", hint="--overwrite replaces it")
+    for folder in {job.destination.parent for job in jobs if job.destination != STREAM}:
+        above = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
+        if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
+            raise OutputError(f"{folder}: cannot be written to", hint="give another -o")

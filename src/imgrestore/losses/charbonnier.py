@@ -1,0 +1,22 @@
+"""Charbonnier loss."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from imgrestore.parts import Field, Part
+from imgrestore.registry import register_loss
+
+
+@register_loss
+class Charbonnier(Part):
+    """Absolute error rounded off at zero: mean sqrt((restored - gt)^2 + epsilon^2).
+
+    W.-S. Lai et al., "Deep Laplacian Pyramid Networks", CVPR 2017, arXiv:1704.03915.
+    """
+
+    epsilon: float = Field(1e-3, gt=0)
+
+    def __call__(self, restored: Tensor, gt: Tensor) -> Tensor:
+        """Return the mean over all pixels and channels."""
+        return ((restored - gt).square() + self.epsilon**2).sqrt().mean()

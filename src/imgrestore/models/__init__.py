@@ -1,0 +1,1 @@
+"""Models, one file per family; the file says where the method comes from."""

@@ -1,0 +1,44 @@
+"""What every model promises the engine."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+
+class RestorationModel(nn.Module):
+    """A network from low-quality to restored images, with the facts the engine needs to cut it into tiles.
+
+    ``forward`` takes and gives float RGB images (N, 3, H, W) in [0, 1]; the output may overshoot that range and is
+    ``scale`` times as large. The input is float32 whatever the type of the weights; the network converts it where its
+    arithmetic begins and keeps skips around it in float32.
+
+    A model of finite reach is tiled *exactly*: each tile is computed with ``halo`` pixels of context that are then
+    thrown away, so the pieces equal the whole. A model of fixed size runs on blocks of ``native_size`` that overlap by
+    ``overlap`` and are merged with weights that fade towards the edges.
+
+    Attributes:
+        scale: Enlargement factor.
+        halo: Radius of the receptive field in input pixels.
+        multiple_of: Height and width of the input must be multiples of this (the engine pads and crops).
+        native_size: The only input side the network accepts, or None for any size.
+        overlap: Input pixels that neighbouring blocks of a fixed-size model share.
+        resampler: Name of the kernel if the model is nothing but a resampler, which works at any factor; else None.
+        activation_bytes: Memory needed per input pixel of a tile in float32, in bytes.
+    """
+
+    scale: float = 1
+    halo: int = 0
+    multiple_of: int = 1
+    native_size: int | None = None
+    overlap: int = 0
+    resampler: str | None = None
+    activation_bytes: int = 256
+
+    @property
+    def exact(self) -> bool:
+        """Whether tiles put together equal the whole image."""
+        return self.native_size is None
+
+    def forward(self, lq: Tensor) -> Tensor:
+        """Restore a batch of images."""
+        raise NotImplementedError

@@ -1,0 +1,78 @@
+"""Images as streams of row bands: the plumbing that keeps memory independent of an image's height.
+
+A *band* is a tensor (..., h, W) holding the next h rows of an image; an image is an iterator of bands, top to bottom.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+import torch
+from torch import Tensor
+
+BAND = 64
+"""Usual height of a band in rows."""
+
+
+class RowWindow:
+    """Random access to a window of rows that only moves down.
+
+    Asking for rows makes the rows above the first of them unavailable for good.
+    """
+
+    def __init__(self, bands: Iterable[Tensor]) -> None:
+        """Read from ``bands`` as rows are asked for."""
+        self._bands = iter(bands)
+        self._held: list[Tensor] = []
+        self._top = 0
+        self._bottom = 0
+
+    def take(self, start: int, stop: int) -> Tensor:
+        """Return rows ``start … stop-1`` as one tensor (..., stop - start, W).
+
+        Raises:
+            ValueError: The rows lie above the window, or the image ends before ``stop``.
+        """
+        if start < self._top:
+            raise ValueError(f"row {start} is gone; the window begins at {self._top}")
+        while self._bottom < stop:
+            band = next(self._bands, None)
+            if band is None:
+                raise ValueError(f"the image ends at row {self._bottom}, before {stop}")
+            self._held.append(band)
+            self._bottom += band.shape[-2]
+            self._forget(start)
+        self._forget(start)
+        rows = self._held[0] if len(self._held) == 1 else torch.cat(self._held, dim=-2)
+        self._held = [rows]
+        return rows[..., start - self._top : stop - self._top, :]
+
+    def _forget(self, start: int) -> None:
+        while len(self._held) > 1 and self._top + self._held[0].shape[-2] <= start:
+            self._top += self._held.pop(0).shape[-2]
+
+
+def rebanded(bands: Iterable[Tensor], height: int, band: int = BAND) -> Iterator[Tensor]:
+    """Cut an image of ``height`` rows at multiples of ``band`` rows, whatever bands it comes in."""
+    window = RowWindow(bands)
+    for top in range(0, height, band):
+        yield window.take(top, min(top + band, height))
+
+
+def with_context(
+    bands: Iterable[Tensor], height: int, context: int, function: Callable[[Tensor], Tensor]
+) -> Iterator[Tensor]:
+    """Apply a filter of finite reach to an image in bands, with the result it has on the whole image.
+
+    Args:
+        bands: The image.
+        height: Its number of rows.
+        context: Reach of the filter in rows.
+        function: Takes rows (..., h, W) to rows (..., h, W); treats the edge of what it is given as the image's edge.
+    """
+    window = RowWindow(bands)
+    for top in range(0, height, BAND):
+        bottom = min(top + BAND, height)
+        first = max(0, top - context)
+        rows = function(window.take(first, min(bottom + context, height)))
+        yield rows[..., top - first : bottom - first, :]
