@@ -16,7 +16,7 @@ from imgrestore.image import Image
 from imgrestore.weights import build, load_weights
 
 if TYPE_CHECKING:
-    from PIL.Image import Image as PillowImage
+    from imgrestore.codecs.pillow import Picture
 
 Source = Image | NDArray[Any] | Path | str
 """An image to restore: in memory, as an array (H, W) or (H, W, C), or the path of a file."""
@@ -62,7 +62,7 @@ def prepare(choice: Choice, *, device: str, **options: Any) -> Restorer:
 
 
 def restore(
-    image: Source | PillowImage, model: str | Path | Restorer = "resnet-sr", scale: float | None = None, **options: Any
+    image: Source | Picture, model: str | Path | Restorer = "resnet-sr", scale: float | None = None, **options: Any
 ) -> Any:
     """Restore one image.
 

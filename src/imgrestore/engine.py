@@ -37,6 +37,11 @@ DEFAULT_MEMORY = 2**30
 _LARGEST_TILE = 512
 _SMALLEST_TILE = 16
 
+_ONE_KERNEL_PIXELS = 2560
+"""Torch on the CPU convolves inputs of up to 20,480 numbers by another kernel than larger ones, and the sums of the two
+round differently. Tiles with fewer pixels than this are computed as a batch of copies, so that one kernel does them all
+and small tiles equal large ones bit for bit (any layer of 8 channels or more)."""
+
 
 @dataclass
 class Restorer:
@@ -176,8 +181,12 @@ class Restorer:
                 for column in exact_spans(padded_width, tile, halo):
                     self._add_tile(canvas, strip, row, column)
             except RuntimeError as error:
-                if not is_out_of_memory(error) or tile <= max(_SMALLEST_TILE, multiple):
+                if not is_out_of_memory(error):
                     raise
+                if tile <= max(_SMALLEST_TILE, multiple):
+                    raise ComputeError(
+                        f"out of memory even with tiles of {tile} pixels", hint="close other programs, or --device cpu"
+                    ) from None
                 tile = max(multiple, tile // 2 // multiple * multiple)
                 self.notices.append(f"out of memory: tile halved to {tile} pixels")
                 continue
@@ -272,8 +281,10 @@ class Restorer:
 
 
 def _compute(network: torch.nn.Module, tile: Tensor, device: torch.device) -> Tensor:
+    """Run the network on one tile (3, h, w) and return the result in float32 on the host."""
+    copies = math.ceil(_ONE_KERNEL_PIXELS / (tile.shape[-1] * tile.shape[-2])) if device.type == "cpu" else 1
     with torch.inference_mode():
-        batch = tile[None].to(device).contiguous(memory_format=torch.channels_last)
+        batch = tile.expand(copies, -1, -1, -1).to(device).contiguous(memory_format=torch.channels_last)
         restored: Tensor = network(batch)[0].float().cpu()
     return restored
 

@@ -41,15 +41,12 @@ class RowWindow:
                 raise ValueError(f"the image ends at row {self._bottom}, before {stop}")
             self._held.append(band)
             self._bottom += band.shape[-2]
-            self._forget(start)
-        self._forget(start)
+            while len(self._held) > 1 and self._top + self._held[0].shape[-2] <= start:
+                self._top += self._held.pop(0).shape[-2]
         rows = self._held[0] if len(self._held) == 1 else torch.cat(self._held, dim=-2)
-        self._held = [rows]
-        return rows[..., start - self._top : stop - self._top, :]
-
-    def _forget(self, start: int) -> None:
-        while len(self._held) > 1 and self._top + self._held[0].shape[-2] <= start:
-            self._top += self._held.pop(0).shape[-2]
+        rows = rows[..., start - self._top :, :]
+        self._held, self._top = [rows], start
+        return rows[..., : stop - start, :]
 
 
 def rebanded(bands: Iterable[Tensor], height: int, band: int = BAND) -> Iterator[Tensor]:

@@ -15,6 +15,9 @@ from imgrestore.codecs.formats import Format
 from imgrestore.errors import InputError
 from imgrestore.image import Image, ImageStream, Metadata, Pixels
 
+Picture = PillowImage.Image
+"""What PIL calls an image."""
+
 _PILLOW_NAMES = {"bmp": "BMP", "netpbm": "PPM", "jpeg2000": "JPEG2000"}
 _MODES = {"1": "L", "P": "RGB", "CMYK": "RGB", "YCbCr": "RGB", "LAB": "RGB", "PA": "RGBA", "La": "LA", "RGBa": "RGBA"}
 
@@ -42,7 +45,7 @@ def open_stream(data: Path | bytes, name: str, form: Format) -> ImageStream:
     return Image(_samples(image), Metadata(icc=image.info.get("icc_profile"))).stream()
 
 
-def _samples(image: PillowImage.Image) -> Pixels:
+def _samples(image: Picture) -> Pixels:
     """Return (H, W, C) of uint8, or uint16 for modes of more than 8 bits."""
     if image.mode.startswith("I"):
         return np.asarray(image).astype(np.uint16)[..., None]
@@ -64,13 +67,13 @@ def _deep_colour(data: Path | bytes) -> bool:
     return words[0] in (b"P3", b"P6") and len(words) > 3 and words[3].isdigit() and int(words[3]) > 255
 
 
-def from_pillow(image: PillowImage.Image) -> Image:
+def from_pillow(image: Picture) -> Image:
     """Take a PIL image with its profile, upright."""
     upright = ImageOps.exif_transpose(image)
     return Image(_samples(upright), Metadata(icc=upright.info.get("icc_profile")))
 
 
-def to_pillow(image: Image) -> PillowImage.Image:
+def to_pillow(image: Image) -> Picture:
     """Give an 8-bit image, or a grey one of 16 bits, to PIL with its profile.
 
     Raises:

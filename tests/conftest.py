@@ -1,0 +1,62 @@
+"""Images and models made for the tests; nothing is downloaded."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from PIL import Image as PillowImage
+
+from imgrestore import registry
+from imgrestore.models.contract import RestorationModel
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture
+def photo() -> Callable[..., NDArray[np.uint8]]:
+    """Return a maker of photo-like uint8 RGB pictures: smooth shades, edges and texture, the same for each seed."""
+
+    def make(height: int = 96, width: int = 128, seed: int = 0) -> NDArray[np.uint8]:
+        rng = np.random.default_rng(seed)
+        y, x = np.mgrid[0:height, 0:width].astype(np.float64)
+        picture = np.zeros((height, width, 3))
+        for channel in range(3):
+            a, b, phase = rng.uniform(0.01, 0.2, 3)
+            picture[..., channel] = 110 + 60 * np.sin(a * x + b * y + 10 * phase)
+        for _ in range(6):
+            cy, cx, radius = rng.uniform(0, height), rng.uniform(0, width), rng.uniform(4, max(height, width) / 3)
+            picture[np.hypot(y - cy, x - cx) < radius] = rng.uniform(0, 255, 3)
+        texture = rng.normal(0, 6, (height, width, 1))
+        return np.clip(picture + texture, 0, 255).astype(np.uint8)
+
+    return make
+
+
+@pytest.fixture
+def photo_folder(tmp_path: Path, photo: Callable[..., NDArray[np.uint8]]) -> Path:
+    """Return a folder of six small photos, one of them in a sub-folder."""
+    folder = tmp_path / "photos"
+    (folder / "more").mkdir(parents=True)
+    for i in range(6):
+        name = f"more/{i}.png" if i == 5 else f"{i}.png"
+        PillowImage.fromarray(photo(100 + i, 120, seed=i)).save(folder / name)
+    return folder
+
+
+def random_model(name: str, scale: int, **dimensions: int) -> RestorationModel:
+    """Build a registered model with random numbers everywhere, so that every tap of it matters."""
+    torch.manual_seed(0)
+    model: RestorationModel = registry.find_model(name).load()(scale=scale, **dimensions)
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.04)
+    return model.eval()
+
+
+MODEL_VARIANTS = [
+    pytest.param(name, scale, id=f"{name}-x{scale}")
+    for name, entry in registry.models().items()
+    for scale in (entry.scales or (1, 2, 3))
+]

@@ -1,0 +1,29 @@
+import pytest
+import torch
+
+from imgrestore import devices
+from imgrestore.errors import UsageError
+
+
+def test_unknown_devices_and_precisions() -> None:
+    with pytest.raises(UsageError, match="no device is called 'gpu'"):
+        devices.choose_device("gpu")
+    with pytest.raises(UsageError, match="is not there"):
+        devices.choose_device("cuda:99")
+    with pytest.raises(UsageError, match="not supported"):
+        devices.choose_device("meta")
+    with pytest.raises(UsageError, match="no precision"):
+        devices.choose_precision("int8", torch.device("cpu"), None)
+    assert devices.choose_device("cpu").type == "cpu"
+
+
+@pytest.mark.parametrize(
+    ("loss", "native", "expected"),
+    [(None, True, "fp32"), (0.0, True, "bf16"), (0.02, True, "bf16"), (0.03, True, "fp32"), (0.0, False, "fp32")],
+)
+def test_auto_takes_bf16_only_where_it_is_native_and_measured(
+    monkeypatch: pytest.MonkeyPatch, loss: float | None, native: bool, expected: str
+) -> None:
+    monkeypatch.setattr(devices, "_native_bfloat16", lambda device: native)
+    assert devices.choose_precision("auto", torch.device("cpu"), loss) == expected
+    assert devices.choose_precision("fp16", torch.device("cpu"), loss) == "fp16"

@@ -1,0 +1,235 @@
+import numpy as np
+import pytest
+import torch
+from conftest import MODEL_VARIANTS, random_model
+from torch import Tensor, nn
+
+from imgrestore.engine import Restorer
+from imgrestore.errors import ComputeError, UsageError
+from imgrestore.filters import resize
+from imgrestore.image import Image
+from imgrestore.models.contract import RestorationModel
+
+SIZES = [(1, 1), (1, 37), (23, 2), (5, 90), (17, 23), (45, 61)]
+
+
+def image(height: int, width: int, channels: int = 3) -> Tensor:
+    return torch.rand(channels, height, width, generator=torch.Generator().manual_seed(height * 1000 + width))
+
+
+@pytest.mark.parametrize(("name", "scale"), MODEL_VARIANTS)
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+def test_tiles_equal_the_whole_bit_for_bit(name: str, scale: int, size: tuple[int, int]) -> None:
+    model = random_model(name, scale)
+    lq = image(*size)
+    whole = Restorer(model, tile=10_000, precision="fp32").restore_tensor(lq)
+    with torch.inference_mode():
+        assert torch.allclose(model(lq[None])[0], whole, atol=1e-4)
+    for tile in (9, 16, 40):
+        restored = Restorer(model, tile=tile, precision="fp32").restore_tensor(lq)
+        assert torch.equal(restored, whole), f"tile {tile}: off by {(restored - whole).abs().max():.2e}"
+
+
+@pytest.mark.parametrize("scale", [2, 4])
+def test_tiles_equal_the_bare_network_on_a_photo_sized_image(scale: int) -> None:
+    model = random_model("resnet-sr", scale)
+    lq = image(101, 143)
+    with torch.inference_mode():
+        whole = model.to(memory_format=torch.channels_last)(lq[None].to(memory_format=torch.channels_last))[0]
+    for tile in (33, 64, 100):
+        assert torch.equal(Restorer(model, tile=tile, precision="fp32").restore_tensor(lq), whole)
+
+
+@pytest.mark.parametrize(("name", "scale"), MODEL_VARIANTS)
+def test_gradient_reaches_no_further_than_the_halo(name: str, scale: int) -> None:
+    model = random_model(name, scale)
+    side = 2 * model.halo + 21
+    lq = image(side, side)[None].requires_grad_()
+    middle = side // 2
+    restored = model(lq)
+    restored[..., middle * scale : (middle + 1) * scale, middle * scale : (middle + 1) * scale].sum().backward()
+    touched = lq.grad.abs().sum(dim=(0, 1)) > 0
+    rows, columns = touched.nonzero(as_tuple=True)
+    reach = max((rows - middle).abs().max(), (columns - middle).abs().max())
+    assert reach <= model.halo
+
+
+@pytest.mark.parametrize(("name", "scale"), MODEL_VARIANTS)
+def test_output_size_type_and_repeatability(name: str, scale: int) -> None:
+    restorer = Restorer(random_model(name, scale))
+    source = Image((image(19, 13).permute(1, 2, 0).numpy() * 255).astype(np.uint8))
+    first, second = restorer.restore(source), restorer.restore(source)
+    assert first.pixels.shape == (19 * scale, 13 * scale, 3)
+    assert first.pixels.dtype == np.uint8
+    assert np.array_equal(first.pixels, second.pixels)
+
+
+class Even(RestorationModel):
+    """Needs even sides: averages each 2x2 square, so a tile off the grid would show."""
+
+    scale, halo, multiple_of = 2, 3, 2
+
+    def forward(self, lq: Tensor) -> Tensor:
+        assert lq.shape[-1] % 2 == 0 and lq.shape[-2] % 2 == 0
+        blurred = nn.functional.avg_pool2d(lq, 5, stride=1, padding=2, count_include_pad=False)
+        squares = nn.functional.avg_pool2d(blurred, 2)
+        return squares.repeat_interleave(4, -1).repeat_interleave(4, -2)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_tiles_stay_on_the_grid_of_a_strided_model(size: tuple[int, int]) -> None:
+    lq = image(*size)
+    whole = Restorer(Even(), tile=1000).restore_tensor(lq)
+    assert whole.shape == (3, 2 * size[0], 2 * size[1])
+    for tile in (5, 8, 31):
+        assert torch.equal(Restorer(Even(), tile=tile).restore_tensor(lq), whole)
+
+
+class Fixed(RestorationModel):
+    """An identity that takes blocks of one size only."""
+
+    def __init__(self, scale: int = 1, native_size: int = 18, overlap: int = 4) -> None:
+        super().__init__()
+        self.scale, self.native_size, self.overlap = scale, native_size, overlap
+        self.blocks = 0
+
+    def forward(self, lq: Tensor) -> Tensor:
+        assert lq.shape[-2:] == (self.native_size, self.native_size)
+        self.blocks += 1
+        return lq.repeat_interleave(int(self.scale), -1).repeat_interleave(int(self.scale), -2)
+
+
+@pytest.mark.parametrize("size", [*SIZES, (18, 18), (19, 300)])
+@pytest.mark.parametrize(("scale", "native", "overlap"), [(1, 18, 4), (1, 18, 0), (2, 16, 11), (4, 8, 7)])
+def test_blocks_of_a_fixed_size_model_merge_to_the_identity(
+    size: tuple[int, int], scale: int, native: int, overlap: int
+) -> None:
+    lq = image(*size)
+    restored = Restorer(Fixed(scale, native, overlap)).restore_tensor(lq)
+    expected = lq.repeat_interleave(scale, -1).repeat_interleave(scale, -2)
+    assert restored.shape == expected.shape
+    assert (restored - expected).abs().max() < 1e-6
+
+
+def test_block_count_of_paper_001() -> None:
+    model = Fixed()
+    Restorer(model).restore_tensor(image(256, 256))
+    assert model.blocks == 324
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
+@pytest.mark.parametrize(("name", "scale"), MODEL_VARIANTS[:3] + MODEL_VARIANTS[-2:])
+def test_depth_channels_and_mean_colour_survive(name: str, scale: int, channels: int, dtype: str) -> None:
+    peak = {"uint8": 255, "uint16": 65535, "float32": 1}[dtype]
+    flat = np.empty((40, 30, channels), dtype=dtype)
+    flat[...] = (np.array([0.2, 0.6, 0.4, 1.0])[:channels] if channels > 2 else np.array([0.6, 1.0])[:channels]) * peak
+    model = random_model(name, scale)
+    if model.resampler is None:
+        nn.init.zeros_(model.tail.weight)
+        nn.init.zeros_(model.tail.bias)
+    restored = Restorer(model).restore(Image(flat)).pixels
+    assert restored.dtype == flat.dtype and restored.shape == (40 * scale, 30 * scale, channels)
+    assert np.abs(restored.astype(float) - flat[0, 0].astype(float)).max() <= 1.01e-5 * peak + (peak > 1)
+
+
+def test_alpha_leaves_no_fringe() -> None:
+    """White on hidden black: no grey may appear where the result is visible."""
+    pixels = np.zeros((40, 40, 4), dtype=np.uint8)
+    pixels[10:30, 10:30] = 255
+    restored = Restorer(random_model("bicubic", 4)).restore(Image(pixels)).pixels
+    visible = restored[..., 3] > 0
+    assert restored[..., :3][visible].min() >= 254
+    assert (restored[..., 3] > 0).any() and (restored[..., 3] == 0).any()
+
+
+def test_alpha_does_not_depend_on_tiles() -> None:
+    source = Image((image(110, 41, 4).permute(1, 2, 0).numpy() * 65535).astype(np.uint16))
+    source.pixels[20:90, 10:35, 3] = 0
+    model = random_model("resnet-sr", 2)
+    results = [Restorer(model, tile=tile).restore(source).pixels for tile in (17, 64, 500)]
+    assert np.array_equal(results[0], results[1]) and np.array_equal(results[0], results[2])
+
+
+def test_strength_blends_with_bicubic() -> None:
+    model, lq = random_model("resnet-sr", 2), image(50, 70)
+    base = resize(lq, (100, 140))
+    full = Restorer(model).restore_tensor(lq)
+    assert torch.equal(Restorer(model, strength=0.0).restore_tensor(lq), base)
+    half = Restorer(model, strength=0.5, tile=16).restore_tensor(lq)
+    assert torch.allclose(half, (full + base) / 2, atol=1e-5)
+    with pytest.raises(UsageError, match="between 0 and 1"):
+        Restorer(model, strength=1.5)
+
+
+def test_other_sizes_are_resampled_from_the_network_result() -> None:
+    model, lq = random_model("resnet-sr", 4), image(31, 45)
+    expected = resize(Restorer(model).restore_tensor(lq), (93, 135))
+    assert torch.equal(Restorer(model, tile=13).to_scale(3)(lq), expected)
+
+
+class Faulty(RestorationModel):
+    """Identity that gives NaN in low precision, or always."""
+
+    def __init__(self, always: bool) -> None:
+        super().__init__()
+        self.always = always
+        self.weight = nn.Parameter(torch.ones(()))
+
+    def forward(self, lq: Tensor) -> Tensor:
+        bad = self.always or self.weight.dtype != torch.float32
+        return lq * self.weight.float() * (torch.nan if bad else 1)
+
+
+def test_bad_tiles_are_computed_again_in_float32() -> None:
+    lq = image(20, 20)
+    restorer = Restorer(Faulty(always=False), precision="bf16")
+    assert torch.equal(restorer.restore_tensor(lq), lq)
+    assert "computed again in float32" in restorer.notices[0]
+    with pytest.raises(ComputeError, match="not numbers"):
+        Restorer(Faulty(always=True), precision="bf16").restore_tensor(lq)
+
+
+class Greedy(RestorationModel):
+    """Identity that runs out of memory on large tiles."""
+
+    halo = 2
+
+    def forward(self, lq: Tensor) -> Tensor:
+        if lq.shape[-1] * lq.shape[-2] > 900:
+            raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried 1 bytes")
+        return lq
+
+
+def test_out_of_memory_halves_the_tile_and_goes_on() -> None:
+    restorer, lq = Restorer(Greedy(), tile=128), image(200, 150)
+    assert torch.equal(restorer.restore_tensor(lq), lq)
+    assert restorer.notices == [
+        "out of memory: tile halved to 64 pixels",
+        "out of memory: tile halved to 32 pixels",
+        "out of memory: tile halved to 16 pixels",
+    ]
+
+    class Hopeless(Greedy):
+        def forward(self, lq: Tensor) -> Tensor:
+            raise RuntimeError("can't allocate memory")
+
+    with pytest.raises(ComputeError, match="out of memory"):
+        Restorer(Hopeless()).restore_tensor(lq)
+
+
+def test_tile_follows_from_the_budget() -> None:
+    model = random_model("resnet-sr", 2)
+    sides = [Restorer(model, memory=budget).choose_tile(4000) for budget in (80 * 2**20, 300 * 2**20, 2**31)]
+    assert sides == sorted(sides) and sides[0] < sides[-1]
+    with pytest.raises(UsageError, match=r"budget of 1M is too small.*4000"):
+        Restorer(model, memory=2**20).choose_tile(4000)
+
+
+def test_bfloat16_is_close_to_float32() -> None:
+    model, lq = random_model("resnet-sr", 2), image(40, 40)
+    for parameter in model.tail.parameters():
+        nn.init.normal_(parameter, std=1e-3)
+    exact = Restorer(model, precision="fp32").restore_tensor(lq)
+    fast = Restorer(model, precision="bf16").restore_tensor(lq)
+    assert 0 < (exact - fast).abs().max() < 0.05
