@@ -1,4 +1,4 @@
-"""Putting an EXIF block into a finished JPEG, PNG, WebP or TIFF file without touching anything else in it.
+"""Putting metadata into a finished JPEG, PNG, WebP or TIFF file without touching anything else in it.
 
 libvips rewrites EXIF through a library that drops entries it does not know, and stores none in TIFF; the block is
 therefore added here, byte for byte.
@@ -33,7 +33,7 @@ def embed_exif(path: Path, format_name: str, block: bytes) -> str | None:
         segment = b"Exif\0\0" + block
         if len(segment) > _LONGEST_SEGMENT:
             return f"EXIF of {len(block)} bytes does not fit into a JPEG and was left out"
-        _insert(path, _jpeg_position(path), b"\xff\xe1" + struct.pack(">H", len(segment) + 2) + segment)
+        _insert(path, _after_jfif(path), b"\xff\xe1" + struct.pack(">H", len(segment) + 2) + segment)
     elif format_name == "png":
         chunk = struct.pack(">I", len(block)) + b"eXIf" + block + struct.pack(">I", zlib.crc32(b"eXIf" + block))
         _insert(path, 8 + 25, chunk)
@@ -44,8 +44,19 @@ def embed_exif(path: Path, format_name: str, block: bytes) -> str | None:
     return None
 
 
-def _jpeg_position(path: Path) -> int:
-    """Return where the first segment after the start and the JFIF segment begins."""
+def embed_density(path: Path, density: tuple[float, float]) -> None:
+    """State the resolution of a JPEG file, which libvips writes without a JFIF segment.
+
+    Args:
+        path: A finished JPEG file without application segments at its start.
+        density: Pixels per millimetre along x and y.
+    """
+    inches = (min(65535, max(1, round(value * 25.4))) for value in density)
+    _insert(path, 2, b"\xff\xe0" + struct.pack(">H5sHBHHBB", 16, b"JFIF\0", 0x0102, 1, *inches, 0, 0))
+
+
+def _after_jfif(path: Path) -> int:
+    """Return where the first segment of a JPEG file after its start and its JFIF segment begins."""
     with path.open("rb") as file:
         head = file.read(6)
     return 2 if head[2:4] != b"\xff\xe0" else 4 + int(struct.unpack(">H", head[4:6])[0])

@@ -17,7 +17,7 @@ import numpy as np
 import pyvips
 
 from imgrestore.codecs import exif
-from imgrestore.codecs.containers import embed_exif
+from imgrestore.codecs.containers import embed_density, embed_exif
 from imgrestore.codecs.formats import Format
 from imgrestore.codecs.options import SaveOptions
 from imgrestore.errors import InputError, OutputError
@@ -110,6 +110,8 @@ def write_stream(stream: ImageStream, path: Path, form: Format, options: SaveOpt
     try:
         for band in stream.bands:
             feed.put(band)
+            if feed.closed:
+                break
         feed.finish()
     except BaseException:
         feed.abort()
@@ -118,6 +120,8 @@ def write_stream(stream: ImageStream, path: Path, form: Format, options: SaveOpt
         encoder.join()
     if failure:
         raise OutputError(f"{path.parent}: cannot be written as {form.name} ({_reason(failure[0])})")
+    if form.name == "jpeg" and header.metadata.density is not None:
+        embed_density(path, header.metadata.density)
     if header.metadata.exif is None:
         return []
     block = exif.updated(header.metadata.exif, header.width, header.height)
@@ -137,7 +141,8 @@ class _RowFeed:
         self._queue: queue.Queue[bytes | None] = queue.Queue(maxsize=4)
         self._rest = memoryview(b"")
         self._deflate = zlib.compressobj(0)
-        self._closed = False
+        self._ended = False
+        self.closed = False
         size = struct.pack(">IIBBBBB", header.width * self._sample_bytes, header.height, 8, 0, 0, 0, 0)
         self._queue.put(b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", size))
 
@@ -156,7 +161,7 @@ class _RowFeed:
 
     def drain(self) -> None:
         """Stop accepting rows, so that nobody waits for a reader that has gone."""
-        self._closed = True
+        self.closed = True
         while not self._queue.empty():
             self._queue.get_nowait()
 
@@ -170,7 +175,7 @@ class _RowFeed:
         return image.copy(format=_FORMATS[self._header.dtype.name], bands=self._header.channels, interpretation=colour)
 
     def _push(self, content: bytes | None) -> None:
-        while not self._closed:
+        while not self.closed:
             try:
                 self._queue.put(content, timeout=0.1)
                 return
@@ -178,11 +183,10 @@ class _RowFeed:
                 continue
 
     def _read(self, size: int) -> bytes:
-        if not self._rest:
+        if not self._rest and not self._ended:
             content = self._queue.get()
-            if content is None:
-                return b""
-            self._rest = memoryview(content)
+            self._ended = content is None
+            self._rest = memoryview(content or b"")
         taken, self._rest = self._rest[:size], self._rest[size:]
         return bytes(taken)
 
@@ -272,7 +276,7 @@ def _save(image: Any, path: Path, form: Format, options: SaveOptions) -> None:
         chroma = "on" if options.subsampling else "off"
         image.jpegsave(target, Q=options.quality, subsample_mode=chroma, optimize_coding=True, **keep)
     elif form.name == "tiff":
-        predictor = "float" if image.format == "float" else "horizontal"
+        predictor = "none" if image.format == "float" else "horizontal"  # few readers know the float predictor
         large = image.width * image.height * image.bands * 4 > 2**31
         image.tiffsave(target, compression="deflate", predictor=predictor, bigtiff=large, **keep)
     elif form.name == "webp":

@@ -1,0 +1,246 @@
+"""Files through our codecs and back, checked by other libraries than the one that wrote them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image as PillowImage
+from PIL import ImageCms, PngImagePlugin
+
+from imgrestore.codecs import SaveOptions, detect, looks_like_image, open_image, read_image, write_image
+from imgrestore.codecs.formats import FORMATS, by_extension, by_name, recognise
+from imgrestore.errors import InputError, OutputError
+from imgrestore.image import Header, Image, ImageStream, Metadata
+
+
+def samples(dtype: str, channels: int, height: int = 75, width: int = 33) -> np.ndarray:
+    values = np.random.default_rng(0).random((height, width, channels))
+    return values.astype(np.float32) if dtype == "float32" else (values * np.iinfo(dtype).max).astype(dtype)
+
+
+LOSSLESS = [(name, dtype) for name in ("png", "tiff") for dtype in by_name(name).depths]
+
+
+@pytest.mark.parametrize(("name", "dtype"), LOSSLESS)
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize("size", [(75, 33), (1, 1), (130, 3)])
+def test_lossless_formats_keep_every_sample(tmp_path: Path, name: str, dtype: str, channels: int, size) -> None:
+    pixels, path = samples(dtype, channels, *size), tmp_path / f"x.{name}"
+    assert write_image(Image(pixels).stream(), path, by_name(name)) == []
+    restored = read_image(path).pixels
+    assert restored.dtype == pixels.dtype
+    assert np.array_equal(restored, pixels)
+    if name == "tiff":
+        assert np.array_equal(tifffile.imread(path).reshape(pixels.shape), pixels)
+    elif dtype == "uint8":
+        assert np.array_equal(np.asarray(PillowImage.open(path)).reshape(pixels.shape), pixels)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_jpeg_is_close_and_keeps_grey(tmp_path: Path, photo, channels: int) -> None:
+    pixels = photo(80, 90)[..., :channels]
+    path = tmp_path / "x.jpg"
+    write_image(Image(pixels).stream(), path, by_name("jpeg"))
+    opened = PillowImage.open(path)
+    assert opened.mode == ("L" if channels == 1 else "RGB")
+    assert np.abs(np.asarray(opened).reshape(pixels.shape).astype(int) - pixels).mean() < 3
+    if channels == 3:
+        assert opened.layer[0][1:3] == (1, 1), "colour at full resolution"
+    write_image(Image(pixels).stream(), tmp_path / "low.jpg", by_name("jpeg"), SaveOptions(quality=30))
+    assert (tmp_path / "low.jpg").stat().st_size < path.stat().st_size / 2
+
+
+def test_webp_lossless_keeps_every_sample_even_hidden_ones(tmp_path: Path) -> None:
+    pixels = samples("uint8", 4)
+    pixels[:20, ..., 3] = 0
+    path = tmp_path / "x.webp"
+    write_image(Image(pixels).stream(), path, by_name("webp"), SaveOptions(lossless=True))
+    assert np.array_equal(np.asarray(PillowImage.open(path)), pixels)
+
+
+def exif_block(orientation: int = 1) -> bytes:
+    exif = PillowImage.Exif()
+    exif[0x010F], exif[0x0112], exif[0x8298] = "Maker", orientation, "A. Person"
+    details = exif.get_ifd(0x8769)
+    details[0x9003], details[0xA002], details[0xA003] = "2020:01:02 03:04:05", 40, 60
+    details[0xA434], details[0xFDE8] = "Some lens", "an entry nobody knows"
+    exif.get_ifd(0x8825)[2] = (1.0, 2.0, 3.0)
+    return exif.tobytes()
+
+
+@pytest.fixture(scope="session")
+def profile() -> bytes:
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes() and ImageCms.ImageCmsProfile(
+        ImageCms.createProfile("sRGB")
+    ).tobytes()
+
+
+@pytest.mark.parametrize("name", ["png", "jpeg", "tiff", "webp"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_metadata_survives(tmp_path: Path, name: str, channels: int, profile: bytes) -> None:
+    if name == "webp" and channels == 1:
+        channels = 3
+    xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><a/></x:xmpmeta>'
+    metadata = Metadata(
+        icc=profile if channels == 3 else None, exif=exif_block()[6:], xmp=xmp, density=(11.811, 11.811)
+    )
+    path = tmp_path / f"x.{name}"
+    assert write_image(Image(samples("uint8", channels), metadata).stream(), path, by_name(name)) == []
+    opened = PillowImage.open(path)
+    opened.load()
+    found = opened.getexif()
+    details = found.get_ifd(0x8769)
+    assert found[0x010F] == "Maker" and found[0x8298] == "A. Person" and found.get(0x0112, 1) == 1
+    assert details[0x9003] == "2020:01:02 03:04:05" and details[0xA434] == "Some lens"
+    assert details[0xFDE8] == "an entry nobody knows"
+    assert (details[0xA002], details[0xA003]) == (33, 75), "the pixel dimensions are those of the result"
+    assert found.get_ifd(0x8825)[2] == (1.0, 2.0, 3.0)
+    assert opened.info.get("icc_profile") == metadata.icc
+    if name != "webp":
+        assert float(opened.info["dpi"][0]) == pytest.approx(300, abs=0.5)
+    again = open_image(path).header.metadata
+    assert again.xmp is not None and b"xmpmeta" in again.xmp
+    assert again.exif is not None and b"an entry nobody knows" in again.exif
+
+
+@pytest.mark.parametrize("extension", ["jpg", "png", "webp", "tif"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_images_come_upright_once(tmp_path: Path, photo, extension: str, orientation: int) -> None:
+    from PIL import ImageOps
+
+    pixels = photo(48, 64)
+    path = tmp_path / f"x.{extension}"
+    exif = PillowImage.Exif()
+    exif[0x0112] = orientation
+    PillowImage.fromarray(pixels).save(path, exif=exif, **({"lossless": True} if extension == "webp" else {}))
+    upright = np.asarray(ImageOps.exif_transpose(PillowImage.open(path)))
+    image = read_image(path)
+    assert image.pixels.shape == upright.shape
+    assert np.abs(image.pixels.astype(int) - upright).max() <= (3 if extension == "jpg" else 0)
+    if image.metadata.exif:
+        block = PillowImage.Exif()
+        block.load(image.metadata.exif)
+        assert block.get(0x0112, 1) == 1
+
+
+def test_palette_bilevel_and_transparency_are_normalised(tmp_path: Path) -> None:
+    palette = PillowImage.new("P", (8, 8), 1)
+    palette.putpalette([0, 0, 0, 200, 100, 50])
+    palette.save(tmp_path / "p.png")
+    assert read_image(tmp_path / "p.png").pixels[0, 0].tolist() == [200, 100, 50]
+    palette.save(tmp_path / "t.png", transparency=1)
+    assert read_image(tmp_path / "t.png").pixels[0, 0].tolist()[3] == 0
+    PillowImage.new("1", (8, 8), 1).save(tmp_path / "b.png")
+    bilevel = read_image(tmp_path / "b.png").pixels
+    assert bilevel.shape == (8, 8, 1) and bilevel.min() == 255
+
+
+def test_cmyk_becomes_rgb_with_a_notice(tmp_path: Path) -> None:
+    PillowImage.new("CMYK", (16, 16), (0, 255, 255, 0)).save(tmp_path / "c.jpg")
+    stream = open_image(tmp_path / "c.jpg")
+    assert "CMYK was converted to sRGB" in stream.notices[0]
+    red = stream.read().pixels[0, 0].astype(int)
+    assert red[0] > 180 and red[1] < 80 and red[2] < 80
+
+
+@pytest.mark.parametrize(("mode", "extension"), [("RGB", "bmp"), ("L", "bmp"), ("RGB", "ppm"), ("L", "pgm"), ("RGB", "jp2")])
+def test_formats_that_pillow_reads(tmp_path: Path, photo, mode: str, extension: str) -> None:
+    picture = PillowImage.fromarray(photo(30, 40)).convert(mode)
+    path = tmp_path / f"x.{extension}"
+    picture.save(path)
+    expected = np.asarray(picture).reshape(30, 40, -1)
+    assert np.array_equal(read_image(path).pixels, expected)
+
+
+def test_formats_are_told_by_content() -> None:
+    assert {form.name for form in FORMATS} >= {"png", "jpeg", "tiff", "webp"}
+    assert recognise(b"\x89PNG\r\n\x1a\n").name == "png"
+    assert recognise(b"hello") is None and recognise(b"") is None
+    assert by_extension(".JPG").name == "jpeg" and by_name("tif").name == "tiff" and by_name("xyz") is None
+
+
+def test_a_wrong_extension_does_not_matter(tmp_path: Path, photo) -> None:
+    PillowImage.fromarray(photo(20, 20)).save(tmp_path / "x.png")
+    (tmp_path / "x.png").rename(tmp_path / "x.jpg")
+    assert detect(tmp_path / "x.jpg", "x").name == "png"
+    assert read_image(tmp_path / "x.jpg").pixels.shape == (20, 20, 3)
+
+
+@pytest.mark.parametrize("extension", ["jpg", "png", "tif", "webp", "bmp"])
+def test_damaged_files_are_refused_in_one_line(tmp_path: Path, photo, extension: str) -> None:
+    path = tmp_path / f"x.{extension}"
+    PillowImage.fromarray(photo(200, 200)).save(path)
+    content = path.read_bytes()
+    for kept in (len(content) * 2 // 3, 40):
+        path.write_bytes(content[:kept])
+        with pytest.raises(InputError) as caught:
+            read_image(path)
+        assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_other_files_are_not_images(tmp_path: Path) -> None:
+    (tmp_path / "text.jpg").write_text("not an image")
+    (tmp_path / "empty.png").touch()
+    assert not looks_like_image(tmp_path / "text.jpg") and not looks_like_image(tmp_path / "missing")
+    for name, message in (("text.jpg", "not an image"), ("empty.png", "an empty file"), ("missing", "cannot be read")):
+        with pytest.raises(InputError, match=message):
+            open_image(tmp_path / name)
+
+
+def test_names_that_libvips_would_take_for_options(tmp_path: Path) -> None:
+    folder = tmp_path / "a[b]"
+    folder.mkdir()
+    path = folder / "x[access=random,c].png"
+    write_image(Image(samples("uint8", 3)).stream(), path, by_name("png"))
+    assert np.array_equal(read_image(path).pixels, samples("uint8", 3))
+
+
+def test_content_in_memory_reads_like_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "x.tif"
+    write_image(Image(samples("uint16", 4)).stream(), path, by_name("tiff"))
+    assert np.array_equal(read_image(path.read_bytes()).pixels, read_image(path).pixels)
+
+
+def test_a_source_that_fails_midway_ends_the_writing(tmp_path: Path) -> None:
+    def bands():
+        yield samples("uint8", 3, 64)
+        raise RuntimeError("the network broke")
+
+    header = Header(33, 4000, 3, np.dtype("uint8"))
+    with pytest.raises(RuntimeError, match="the network broke"):
+        write_image(ImageStream(header, bands()), tmp_path / "x.png", by_name("png"))
+
+
+def test_a_target_that_fails_ends_the_computing(tmp_path: Path) -> None:
+    asked = 0
+
+    def bands():
+        nonlocal asked
+        for _ in range(2000):
+            asked += 1
+            yield samples("uint8", 3, 64, 3000)
+
+    header = Header(3000, 64 * 2000, 3, np.dtype("uint8"))
+    with pytest.raises(OutputError, match="cannot be written"):
+        write_image(ImageStream(header, bands()), tmp_path / "missing" / "x.png", by_name("png"))
+
+
+def test_multi_page_files_are_refused(tmp_path: Path) -> None:
+    frames = [PillowImage.new("RGB", (8, 8), (i, 0, 0)) for i in range(3)]
+    frames[0].save(tmp_path / "x.tif", save_all=True, append_images=frames[1:])
+    with pytest.raises(InputError, match="holds 3 pages"):
+        open_image(tmp_path / "x.tif")
+
+
+def test_sixteen_bit_ppm_is_refused_rather_than_cut(tmp_path: Path) -> None:
+    (tmp_path / "x.ppm").write_bytes(b"P6 2 1 65535\n" + bytes(12))
+    with pytest.raises(InputError, match="16 bits"):
+        open_image(tmp_path / "x.ppm")
+
+
+def test_png_text_does_not_disturb(tmp_path: Path) -> None:
+    info = PngImagePlugin.PngInfo()
+    info.add_text("Title", "a title")
+    PillowImage.new("L", (4, 4)).save(tmp_path / "x.png", pnginfo=info)
+    assert read_image(tmp_path / "x.png").pixels.shape == (4, 4, 1)

@@ -1,0 +1,44 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from imgrestore.errors import OutputError
+from imgrestore.files import TEMPORARY_PREFIX, replacing, write_atomically
+
+
+def test_old_content_stays_when_writing_fails(tmp_path: Path) -> None:
+    target = tmp_path / "x"
+    target.write_text("old")
+    with pytest.raises(RuntimeError), replacing(target) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert target.read_text() == "old" and os.listdir(tmp_path) == ["x"]
+
+
+def test_success_replaces_all_at_once(tmp_path: Path) -> None:
+    target = tmp_path / "x"
+    target.write_text("old")
+    with replacing(target) as temporary:
+        assert temporary.parent == tmp_path and temporary.name.startswith(TEMPORARY_PREFIX)
+        temporary.write_text("new")
+        assert target.read_text() == "old"
+    assert target.read_text() == "new" and os.listdir(tmp_path) == ["x"]
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    write_atomically(tmp_path / "link", b"content")
+    assert (tmp_path / "link").is_symlink() and (tmp_path / "real").read_bytes() == b"content"
+
+
+def test_new_files_have_the_usual_permissions(tmp_path: Path) -> None:
+    write_atomically(tmp_path / "x", b"")
+    (tmp_path / "usual").touch()
+    assert (tmp_path / "x").stat().st_mode == (tmp_path / "usual").stat().st_mode
+
+
+def test_long_names_and_missing_folders(tmp_path: Path) -> None:
+    write_atomically(tmp_path / ("x" * 251 + ".png"), b"content")
+    with pytest.raises(OutputError, match="cannot be written"):
+        write_atomically(tmp_path / "missing" / "x", b"")
