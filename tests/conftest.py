@@ -1,5 +1,6 @@
 """Images and models made for the tests; nothing is downloaded."""
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 
@@ -44,6 +45,11 @@ def photo_folder(tmp_path: Path, photo: Callable[..., NDArray[np.uint8]]) -> Pat
         name = f"more/{i}.png" if i == 5 else f"{i}.png"
         PillowImage.fromarray(photo(100 + i, 120, seed=i)).save(folder / name)
     return folder
+
+
+def open_picture(path: Path) -> PillowImage.Image:
+    """Open an image by Pillow without leaving a file open."""
+    return PillowImage.open(io.BytesIO(path.read_bytes()))
 
 
 def random_model(name: str, scale: int, **dimensions: int) -> RestorationModel:

@@ -64,7 +64,9 @@ def test_imports_point_down(path: Path) -> None:
 
 
 def test_no_circles_inside_a_layer() -> None:
-    edges = {(component(path), name.split(".")[1]) for path in sources() for name in imports(path) if "imgrestore." in name}
+    edges = {
+        (component(path), name.split(".")[1]) for path in sources() for name in imports(path) if "imgrestore." in name
+    }
     beside = {(a, b) for a, b in edges if a != b and b in LEVEL and LEVEL[a] == LEVEL[b]}
     reached = dict.fromkeys(LEVEL, 0)
     for _ in range(len(LEVEL)):

@@ -8,6 +8,7 @@ import tifffile
 from PIL import Image as PillowImage
 from PIL import ImageCms, PngImagePlugin
 
+from conftest import open_picture
 from imgrestore.codecs import SaveOptions, detect, looks_like_image, open_image, read_image, write_image
 from imgrestore.codecs.formats import FORMATS, by_extension, by_name, recognise
 from imgrestore.errors import InputError, OutputError
@@ -34,7 +35,7 @@ def test_lossless_formats_keep_every_sample(tmp_path: Path, name: str, dtype: st
     if name == "tiff":
         assert np.array_equal(tifffile.imread(path).reshape(pixels.shape), pixels)
     elif dtype == "uint8":
-        assert np.array_equal(np.asarray(PillowImage.open(path)).reshape(pixels.shape), pixels)
+        assert np.array_equal(np.asarray(open_picture(path)).reshape(pixels.shape), pixels)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -42,7 +43,7 @@ def test_jpeg_is_close_and_keeps_grey(tmp_path: Path, photo, channels: int) -> N
     pixels = photo(80, 90)[..., :channels]
     path = tmp_path / "x.jpg"
     write_image(Image(pixels).stream(), path, by_name("jpeg"))
-    opened = PillowImage.open(path)
+    opened = open_picture(path)
     assert opened.mode == ("L" if channels == 1 else "RGB")
     assert np.abs(np.asarray(opened).reshape(pixels.shape).astype(int) - pixels).mean() < 3
     if channels == 3:
@@ -56,7 +57,7 @@ def test_webp_lossless_keeps_every_sample_even_hidden_ones(tmp_path: Path) -> No
     pixels[:20, ..., 3] = 0
     path = tmp_path / "x.webp"
     write_image(Image(pixels).stream(), path, by_name("webp"), SaveOptions(lossless=True))
-    assert np.array_equal(np.asarray(PillowImage.open(path)), pixels)
+    assert np.array_equal(np.asarray(open_picture(path)), pixels)
 
 
 def exif_block(orientation: int = 1) -> bytes:
@@ -71,9 +72,10 @@ def exif_block(orientation: int = 1) -> bytes:
 
 @pytest.fixture(scope="session")
 def profile() -> bytes:
-    return ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes() and ImageCms.ImageCmsProfile(
-        ImageCms.createProfile("sRGB")
-    ).tobytes()
+    return (
+        ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
+        and ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    )
 
 
 @pytest.mark.parametrize("name", ["png", "jpeg", "tiff", "webp"])
@@ -87,7 +89,7 @@ def test_metadata_survives(tmp_path: Path, name: str, channels: int, profile: by
     )
     path = tmp_path / f"x.{name}"
     assert write_image(Image(samples("uint8", channels), metadata).stream(), path, by_name(name)) == []
-    opened = PillowImage.open(path)
+    opened = open_picture(path)
     opened.load()
     found = opened.getexif()
     details = found.get_ifd(0x8769)
@@ -114,7 +116,7 @@ def test_images_come_upright_once(tmp_path: Path, photo, extension: str, orienta
     exif = PillowImage.Exif()
     exif[0x0112] = orientation
     PillowImage.fromarray(pixels).save(path, exif=exif, **({"lossless": True} if extension == "webp" else {}))
-    upright = np.asarray(ImageOps.exif_transpose(PillowImage.open(path)))
+    upright = np.asarray(ImageOps.exif_transpose(open_picture(path)))
     image = read_image(path)
     assert image.pixels.shape == upright.shape
     assert np.abs(image.pixels.astype(int) - upright).max() <= (3 if extension == "jpg" else 0)
@@ -144,7 +146,9 @@ def test_cmyk_becomes_rgb_with_a_notice(tmp_path: Path) -> None:
     assert red[0] > 180 and red[1] < 80 and red[2] < 80
 
 
-@pytest.mark.parametrize(("mode", "extension"), [("RGB", "bmp"), ("L", "bmp"), ("RGB", "ppm"), ("L", "pgm"), ("RGB", "jp2")])
+@pytest.mark.parametrize(
+    ("mode", "extension"), [("RGB", "bmp"), ("L", "bmp"), ("RGB", "ppm"), ("L", "pgm"), ("RGB", "jp2")]
+)
 def test_formats_that_pillow_reads(tmp_path: Path, photo, mode: str, extension: str) -> None:
     picture = PillowImage.fromarray(photo(30, 40)).convert(mode)
     path = tmp_path / f"x.{extension}"

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 import torch
-from conftest import MODEL_VARIANTS, random_model
 from torch import Tensor, nn
 
+from conftest import MODEL_VARIANTS, random_model
 from imgrestore.engine import Restorer
 from imgrestore.errors import ComputeError, UsageError
 from imgrestore.filters import resize
@@ -165,7 +165,7 @@ def test_strength_blends_with_bicubic() -> None:
 def test_other_sizes_are_resampled_from_the_network_result() -> None:
     model, lq = random_model("resnet-sr", 4), image(31, 45)
     expected = resize(Restorer(model).restore_tensor(lq), (93, 135))
-    assert torch.equal(Restorer(model, tile=13).to_scale(3)(lq), expected)
+    assert torch.equal(Restorer(model, 3, tile=13).restore_tensor(lq), expected)
 
 
 class Faulty(RestorationModel):

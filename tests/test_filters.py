@@ -25,7 +25,7 @@ def test_nearest_repeats_pixels() -> None:
 )
 def test_weights_sum_to_one_and_stay_inside(kernel: str, source: int, target: int) -> None:
     first, weights = axis_weights(kernel, source, target, 0, target)
-    assert 0 <= first and first + weights.shape[1] <= source
+    assert first >= 0 and first + weights.shape[1] <= source
     assert abs(weights.sum(axis=1) - 1).max() < 1e-5
 
 

@@ -36,7 +36,9 @@ def test_y_protocol_is_bt601_luma_without_the_border(pair) -> None:
     restored, gt = pair
     a, b = (rgb2ycbcr(pixels(x))[4:-4, 4:-4, 0] for x in pair)
     assert psnr(restored, gt, "y", 4) == pytest.approx(peak_signal_noise_ratio(b, a, data_range=255), abs=1e-3)
-    expected = structural_similarity(b, a, data_range=255, gaussian_weights=True, sigma=1.5, use_sample_covariance=False)
+    expected = structural_similarity(
+        b, a, data_range=255, gaussian_weights=True, sigma=1.5, use_sample_covariance=False
+    )
     assert ssim(restored, gt, "y", 4) == pytest.approx(expected, abs=1e-5)
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import random_model
 
+from conftest import random_model
 from imgrestore.cards import METADATA_KEY, Card, read_card, shipped
 from imgrestore.errors import RecipeError, UnknownNameError, WeightsError
 from imgrestore.weights import build, load_weights, save_weights, update_card

@@ -58,7 +58,7 @@ def prepare(choice: Choice, *, device: str, **options: Any) -> Restorer:
     else:
         network, card = load_weights(choice.weights)
         loss = card.bf16_loss_db
-    return Restorer(network, device=choose_device(device), bf16_loss_db=loss, **options)
+    return Restorer(network, choice.scale, choose_device(device), bf16_loss_db=loss, **options)
 
 
 def restore(
@@ -68,8 +68,8 @@ def restore(
 
     Args:
         image: An :class:`Image`, a numpy array, a PIL image, or the path of a file.
-        model: Name of a model, path of a weights file, or what :func:`load_model` returned (without ``options``).
-        scale: Enlargement factor.
+        model: Name of a model, path of a weights file, or what :func:`load_model` returned.
+        scale: Enlargement factor; :func:`load_model` has its own.
         **options: As for :func:`load_model`.
 
     Returns:
@@ -81,20 +81,13 @@ def restore(
     """
     restorer = model if isinstance(model, Restorer) else load_model(model, scale, **options)
     if isinstance(image, str | Path):
-        return _restored(read_image(Path(image)), restorer, scale)
+        return restorer.restore(read_image(Path(image)))
     if isinstance(image, Image):
-        return _restored(image, restorer, scale)
+        return restorer.restore(image)
     if isinstance(image, np.ndarray):
-        pixels = _restored(Image.from_array(image), restorer, scale).pixels
+        pixels = restorer.restore(Image.from_array(image)).pixels
         pixels = pixels.astype(image.dtype) if image.dtype.kind == "f" else pixels
         return pixels[..., 0] if image.ndim == 2 else pixels
     from imgrestore.codecs.pillow import from_pillow, to_pillow
 
-    return to_pillow(_restored(from_pillow(image), restorer, scale))
-
-
-def _restored(image: Image, restorer: Restorer, scale: float | None) -> Image:
-    header = image.header
-    if scale is None:
-        return restorer.restore(image)
-    return restorer.restore(image, (max(1, round(header.width * scale)), max(1, round(header.height * scale))))
+    return to_pillow(restorer.restore(from_pillow(image)))

@@ -92,7 +92,7 @@ def compare_photo(
         crop_size: Side of such a place in pixels of the result.
     """
     size = tuple(round(side * scale) for side in subject.lq.shape[1:])
-    methods = {**baselines(scale), **{name: r.to_scale(scale) for name, r in restorers.items()}}
+    methods = {**baselines(scale), **{name: restorer.restore_tensor for name, restorer in restorers.items()}}
     panels = {name: method(subject.lq).clamp(0, 1) for name, method in methods.items()}
     scores = {}
     if subject.gt is not None:

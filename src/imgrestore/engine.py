@@ -14,7 +14,7 @@ from __future__ import annotations
 import copy
 import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -49,6 +49,7 @@ class Restorer:
 
     Attributes:
         model: The network, in float32.
+        scale: Enlargement of the results; the model's own by default, another one is reached by resampling.
         device: Where tiles are computed.
         precision: ``"auto"``, ``"fp32"``, ``"bf16"`` or ``"fp16"``; after construction the one in use.
         tile: Side of a tile in input pixels, or None to choose it from ``memory``.
@@ -59,6 +60,7 @@ class Restorer:
     """
 
     model: RestorationModel
+    scale: float | None = None
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     precision: Precision = "auto"
     tile: int | None = None
@@ -78,40 +80,27 @@ class Restorer:
         self._network = copy.deepcopy(self.model) if self.precision != "fp32" else self.model
         self._network.to(self.device, DTYPES[self.precision], memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    @property
-    def scale(self) -> float:
-        """Enlargement factor of the model."""
-        return self.model.scale
-
     def output_size(self, width: int, height: int) -> tuple[int, int]:
-        """Return the width and height that the model makes of an image."""
-        return max(1, round(width * self.scale)), max(1, round(height * self.scale))
+        """Return the width and height of the result for an image of this size."""
+        scale = self.model.scale if self.scale is None else self.scale
+        return max(1, round(width * scale)), max(1, round(height * scale))
 
     def restore(self, image: Image, size: tuple[int, int] | None = None) -> Image:
         """Restore an image in memory; see :meth:`stream`."""
         return self.stream(image.stream(), size).read()
 
-    def restore_tensor(self, lq: Tensor, size: tuple[int, int] | None = None) -> Tensor:
-        """Restore one float RGB image (3, H, W) in [0, 1], without rounding or clipping the result.
-
-        Args:
-            lq: The image.
-            size: Width and height of the result; the model's own by default.
-        """
+    def restore_tensor(self, lq: Tensor) -> Tensor:
+        """Restore one float RGB image (3, H, W) in [0, 1], without rounding or clipping the result."""
         height, width = lq.shape[-2:]
-        across, down = size or self.output_size(width, height)
+        across, down = self.output_size(width, height)
         return torch.cat(list(self._colour(iter([lq.float()]), (height, width), (down, across))), dim=-2)
-
-    def to_scale(self, scale: float) -> Callable[[Tensor], Tensor]:
-        """Return :meth:`restore_tensor` for results of ``scale`` times the input's size."""
-        return lambda lq: self.restore_tensor(lq, (round(lq.shape[-1] * scale), round(lq.shape[-2] * scale)))
 
     def stream(self, source: ImageStream, size: tuple[int, int] | None = None) -> ImageStream:
         """Restore an image row by row.
 
         Args:
             source: The image; its rows are read as the result's rows are asked for.
-            size: Width and height of the result; the model's own by default.
+            size: Width and height of the result; as :meth:`output_size` says by default.
 
         Returns:
             The restored image with the same channels, type and metadata.
@@ -148,7 +137,7 @@ class Restorer:
             return
         ours, base = itertools.tee(bands) if self.strength < 1 else (bands, None)
         rows = self._network_rows(RowWindow(ours), *extent)
-        natural = (round(extent[0] * self.scale), round(extent[1] * self.scale))
+        natural = (round(extent[0] * self.model.scale), round(extent[1] * self.model.scale))
         if natural != target:
             rows = resize_rows(rows, natural, target)
         if base is None:
@@ -190,8 +179,8 @@ class Restorer:
                 tile = max(multiple, tile // 2 // multiple * multiple)
                 self.notices.append(f"out of memory: tile halved to {tile} pixels")
                 continue
-            kept = round((min(row.keep_stop, height) - top) * self.scale)
-            yield canvas[:, :kept, : round(width * self.scale)]
+            kept = round((min(row.keep_stop, height) - top) * self.model.scale)
+            yield canvas[:, :kept, : round(width * self.model.scale)]
             top = row.keep_stop
 
     def _blended_rows(self, source: RowWindow, height: int, width: int) -> Iterator[Tensor]:
@@ -210,18 +199,18 @@ class Restorer:
                 self._add_tile(canvas, strip, row, column)
             if pending is not None:
                 canvas[:, : pending.shape[1]] += pending
-            final = round(((following.keep_start if following else padded_height) - row.keep_start) * self.scale)
-            beyond = round(max(0, row.keep_stop - height) * self.scale) if following is None else 0
-            yield canvas[:, : final - beyond, : round(width * self.scale)]
+            final = round(((following.keep_start if following else padded_height) - row.keep_start) * self.model.scale)
+            beyond = round(max(0, row.keep_stop - height) * self.model.scale) if following is None else 0
+            yield canvas[:, : final - beyond, : round(width * self.model.scale)]
             pending = canvas[:, final:].clone()
 
     def _canvas(self, row: Span, width: int) -> Tensor:
-        height = round((row.keep_stop - row.keep_start) * self.scale)
-        return torch.zeros(3, height, round(width * self.scale))
+        height = round((row.keep_stop - row.keep_start) * self.model.scale)
+        return torch.zeros(3, height, round(width * self.model.scale))
 
     def _add_tile(self, canvas: Tensor, strip: Tensor, row: Span, column: Span) -> None:
         """Compute the tile where ``row`` and ``column`` cross and add its weighted result to the rows' canvas."""
-        scale = self.scale
+        scale = self.model.scale
         restored = self._run(strip[:, :, column.start : column.stop])
         top = round((row.keep_start - row.start) * scale)
         left = round((column.keep_start - column.start) * scale)
@@ -276,7 +265,7 @@ class Restorer:
     def _bytes(self, tile: int, width: int) -> int:
         """Estimate the memory that tiles of this side and the rows they make need."""
         side = tile + 2 * self.model.halo
-        rows = 12 * width * (3 * side + 5 * tile * self.scale**2)
+        rows = 12 * width * (3 * side + 5 * tile * self.model.scale**2)
         return int(side**2 * self.model.activation_bytes + rows)
 
 

@@ -96,8 +96,8 @@ def plan(request: Request, choice: Choice) -> Plan:
         InputError: A named input does not exist, or a folder holds no image.
     """
     found = list(_find(request))
-    forced = _forced_format(request)
     single_file = _is_single_file(request, found)
+    forced = _forced_format(request) or _format_by_output(request, single_file)
     jobs: list[Job] = []
     failures: list[tuple[str, ImgrestoreError]] = []
     for item in found:
@@ -168,7 +168,7 @@ def _job(item: _Found, request: Request, choice: Choice, forced: Format | None, 
     stream = open_image(data, name)
     header = stream.header
     own = detect(data, name)
-    form = forced or _format_by_output(request, single_file) or (own if own.writable else by_name("png"))
+    form = forced or (own if own.writable else by_name("png"))
     assert form is not None
     width, height = (max(1, round(side * choice.scale)) for side in (header.width, header.height))
     _check_format(name, header, width, height, form)

@@ -246,7 +246,7 @@ def train(
             training.save(run / CHECKPOINT)
         if halt:
             return
-    _save_result(training, data, run)
+    _save_result(training, f"{data.resolve().name} ({len(crops.photos)} images)", run)
 
 
 def weights_path(recipe: Recipe, run: Path) -> Path:
@@ -309,7 +309,7 @@ def _validate(training: Training, pairs: list[Pair]) -> dict[str, Any]:
     return {"step": training.step, "protocol": protocol, **means}
 
 
-def _save_result(training: Training, data: Path, run: Path) -> None:
+def _save_result(training: Training, data: str, run: Path) -> None:
     recipe = training.recipe
     with training.averaged() as model:
         tensors = {name: tensor.clone() for name, tensor in model.state_dict().items()}
@@ -317,7 +317,7 @@ def _save_result(training: Training, data: Path, run: Path) -> None:
         model=recipe.model_name,
         dimensions=recipe.dimensions,
         recipe=recipe.model_dump(mode="json"),
-        data=data.resolve().name,
+        data=data,
         licence=recipe.licence,
         version=__version__,
         steps=training.step,

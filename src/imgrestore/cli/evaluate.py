@@ -101,7 +101,7 @@ def _measure(restorers: dict[str, Restorer], pairs: list[Pair], scale: int, prot
     from imgrestore.evaluation import baselines, evaluate
     from imgrestore.report import Report, Score
 
-    ours = {label: restorer.to_scale(scale) for label, restorer in restorers.items()}
+    ours = {label: restorer.restore_tensor for label, restorer in restorers.items()}
     methods = {**baselines(scale), **ours}
     scores: list[Score] = []
     with console.meter("measuring", len(pairs), "images") as meter:

@@ -1,0 +1,45 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as PillowImage
+
+import imgrestore
+from imgrestore import Image, ImgrestoreError, load_model, restore
+
+
+def test_results_come_in_the_form_images_are_given_in(tmp_path: Path, photo) -> None:
+    pixels = photo(20, 30)
+    path = tmp_path / "x.png"
+    PillowImage.fromarray(pixels).save(path)
+    expected = restore(pixels, "bicubic", 2)
+    assert expected.shape == (40, 60, 3) and expected.dtype == np.uint8
+    assert np.array_equal(restore(path, "bicubic", 2).pixels, expected)
+    assert np.array_equal(restore(str(path), "bicubic", 2).pixels, expected)
+    assert np.array_equal(restore(Image(pixels), "bicubic", 2).pixels, expected)
+    assert np.array_equal(np.asarray(restore(PillowImage.fromarray(pixels), "bicubic", 2)), expected)
+    assert restore(pixels[..., 0], "bicubic", 2).shape == (40, 60)
+    assert restore(pixels.astype(np.float64) / 255, "bicubic", 2).dtype == np.float64
+
+
+def test_a_loaded_model_is_used_again(photo) -> None:
+    restorer = load_model("resnet-sr", scale=2, device="cpu", precision="fp32")
+    assert isinstance(restorer, imgrestore.Restorer)
+    first = restore(photo(16, 16), restorer)
+    assert first.shape == (32, 32, 3) and np.array_equal(first, restore(photo(16, 16), restorer))
+    assert restore(photo(16, 16), "resnet-sr", scale=3).shape == (48, 48, 3)
+    assert restore(photo(10, 10), "resnet-sr").shape == (40, 40, 3)
+
+
+def test_mistakes(tmp_path: Path) -> None:
+    with pytest.raises(ImgrestoreError, match="did you mean 'bicubic'"):
+        restore(np.zeros((4, 4), np.uint8), "bicubik")
+    with pytest.raises(ImgrestoreError, match="cannot be read"):
+        restore(tmp_path / "missing.png", "bicubic")
+    for bad in (np.zeros((4, 4, 5), np.uint8), np.zeros((4, 4), np.int64), np.zeros((0, 4), np.uint8), np.zeros(4)):
+        with pytest.raises(ValueError, match="an image is"):
+            restore(bad, "bicubic")
+    with pytest.raises(ValueError, match="PIL cannot hold"):
+        from imgrestore.codecs.pillow import to_pillow
+
+        to_pillow(Image(np.zeros((4, 4, 3), np.uint16)))

@@ -1,0 +1,244 @@
+"""The command line as a user meets it: separate processes, exit codes, clean streams."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image as PillowImage
+from typer.testing import CliRunner
+
+from conftest import open_picture
+from imgrestore.cli.app import app
+from imgrestore.errors import ImgrestoreError
+
+
+def run(*arguments: str | Path, stdin: bytes = b"", cwd: Path | None = None) -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-m", "imgrestore", *map(str, arguments)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    return subprocess.run(command, input=stdin, capture_output=True, cwd=cwd, env=environment, check=False)
+
+
+def invoke(*arguments: str | Path) -> tuple[int, str, str]:
+    """Run in this process: faster, and with the same errors turned into the exit codes of ``main``."""
+    result = CliRunner().invoke(app, [str(a) for a in arguments])
+    if isinstance(result.exception, ImgrestoreError):
+        from imgrestore.errors import UsageError
+
+        return (2 if isinstance(result.exception, UsageError) else 1), result.stdout, str(result.exception)
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result.exit_code, result.stdout, result.stderr
+
+
+@pytest.fixture
+def picture(tmp_path: Path, photo) -> Path:
+    path = tmp_path / "a.png"
+    PillowImage.fromarray(photo(40, 50)).save(path)
+    return path
+
+
+def test_streams_give_the_same_bytes_as_files(picture: Path, tmp_path: Path) -> None:
+    to_file = run("restore", picture, "-o", tmp_path / "b.png", "--model", "bicubic", "--scale", "2")
+    assert to_file.returncode == 0 and to_file.stdout == b""
+    piped = run(
+        "restore", "-", "-o", "-", "--model", "bicubic", "--scale", "2", "--format", "png", stdin=picture.read_bytes()
+    )
+    assert piped.returncode == 0
+    assert piped.stdout == (tmp_path / "b.png").read_bytes()
+    assert b"\x1b" not in piped.stderr, "no control codes where stderr is not a terminal"
+
+
+def test_a_folder_with_bad_files(tmp_path: Path, photo) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name in ("1.jpg", "2.jpg", "3.jpg", "broken.jpg"):
+        PillowImage.fromarray(photo(200, 200)).save(folder / name)
+    content = (folder / "broken.jpg").read_bytes()
+    (folder / "broken.jpg").write_bytes(content[: len(content) // 2])
+    (folder / "text.jpg").write_text("this is no image")
+    files = [folder / name for name in ("1.jpg", "2.jpg", "3.jpg", "broken.jpg", "text.jpg")]
+    done = run("restore", *files, "-o", tmp_path / "out", "--model", "resnet-sr", "--scale", "2", "--json")
+    assert done.returncode == 1
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["1.jpg", "2.jpg", "3.jpg"]
+    errors = [line for line in done.stderr.decode().splitlines() if line.startswith("error:")]
+    assert len(errors) == 2 and "text.jpg" in errors[0] and "broken.jpg" in errors[1]
+    records = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [record["status"] for record in records].count("done") == 3
+    assert [record["status"] for record in records].count("failed") == 2
+    folder_run = run("restore", folder, "-o", tmp_path / "out2", "--model", "bicubic")
+    assert folder_run.returncode == 1 and b"text.jpg" not in folder_run.stderr, "non-images in a folder are skipped"
+
+
+def test_what_a_file_carries_survives(tmp_path: Path, photo) -> None:
+    """16-bit RGBA with a profile, 16-bit grey, orientation 6, palette: depth, alpha, profile, EXIF, mean colour."""
+    import pyvips
+
+    shade = photo(64, 48).astype(np.uint16) * 257
+    rgba = np.dstack([shade, np.full((64, 48), 40000, np.uint16)])
+    image = pyvips.Image.new_from_memory(rgba.tobytes(), 48, 64, 4, "ushort").copy(interpretation="rgb16")
+    profile = pyvips.Image.black(1, 1, bands=3).copy(interpretation="srgb").icc_transform("p3").get("icc-profile-data")
+    image.set_type(pyvips.GValue.blob_type, "icc-profile-data", profile)
+    image.pngsave(str(tmp_path / "deep.png"))
+    tifffile.imwrite(tmp_path / "grey.tif", shade[..., 0], photometric="minisblack")
+    exif = PillowImage.Exif()
+    exif[0x0112], exif[0x8298] = 6, "A. Person"
+    PillowImage.fromarray(photo(64, 48)).save(tmp_path / "turned.jpg", exif=exif, quality=97, icc_profile=profile)
+    PillowImage.fromarray(photo(64, 48)).quantize(60).save(tmp_path / "palette.png")
+    names = ("deep.png", "grey.tif", "turned.jpg", "palette.png")
+    done = run(
+        "restore", *(tmp_path / n for n in names), "-o", tmp_path / "out", "--model", "resnet-sr", "--scale", "2"
+    )
+    assert done.returncode == 0, done.stderr.decode()
+
+    out = tmp_path / "out"
+    deep = pyvips.Image.new_from_file(str(out / "deep.png"))
+    assert (deep.width, deep.height, deep.bands, deep.format) == (96, 128, 4, "ushort")
+    assert bytes(deep.get("icc-profile-data")) == bytes(profile)
+    means = deep.numpy().reshape(-1, 4).mean(axis=0)
+    assert np.abs(means - rgba.reshape(-1, 4).mean(axis=0)).max() <= 257
+    grey = tifffile.imread(out / "grey.tif")
+    assert grey.dtype == np.uint16 and grey.shape == (128, 96) and abs(grey.mean() - shade[..., 0].mean()) <= 257
+    turned = open_picture(out / "turned.jpg")
+    upright = np.asarray(open_picture(tmp_path / "turned.jpg").transpose(PillowImage.Transpose.ROTATE_270))
+    assert turned.size == (128, 96) and turned.getexif()[0x0112] == 1 and turned.getexif()[0x8298] == "A. Person"
+    assert turned.info["icc_profile"] == bytes(profile)
+    small = np.asarray(turned.resize((64, 48), PillowImage.Resampling.BOX)).astype(int)
+    assert np.abs(small - upright).mean() < 10, "upright, not turned twice"
+    assert np.abs(small.mean(axis=(0, 1)) - upright.mean(axis=(0, 1))).max() <= 1
+    palette = open_picture(out / "palette.png")
+    original = np.asarray(open_picture(tmp_path / "palette.png").convert("RGB"))
+    assert palette.mode == "RGB"
+    assert np.abs(np.asarray(palette).mean(axis=(0, 1)) - original.mean(axis=(0, 1))).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["restore", "missing.png", "--model", "bicubic"], 1, "no such file"),
+        (["restore", "a.png", "--model", "bicubick"], 2, "did you mean 'bicubic'"),
+        (["restore", "a.png", "--model", "bicubic", "--task", "upscale"], 2, "leave one out"),
+        (["restore", "a.png", "--task", "denoise"], 2, "no model for the task"),
+        (["restore", "a.png", "--model", "bicubic", "--scale", "nan"], 2, "scale must be"),
+        (["restore", "a.png", "--model", "bicubic", "--memory", "lots"], 2, "not a size"),
+        (["restore", "a.png", "--model", "bicubic", "--device", "gpu"], 2, "no device is called"),
+        (["restore", "a.png", "--model", "bicubic", "--precision", "int8"], 2, "no precision"),
+        (["restore", "a.png", "--model", "bicubic", "--strength", "2"], 2, "strength must be"),
+        (["restore", "a.png", "--model", "bicubic", "--json", "-o", "-"], 2, "standard output"),
+        (["restore", "a.png", "--nonsense"], 2, "No such option"),
+        (["restore"], 2, "Missing argument"),
+        (["train", "--recipe", "resnet-sr-x4", "--data", "missing"], 1, "no such folder"),
+        (["train", "--recipe", "resnet-sr-x4", "--data", ".", "--set", "stpes=3"], 2, "did you mean 'steps'"),
+        (["evaluate", "--model", "bicubic", "--data", ".", "--protocol", "yuv"], 2, "no protocol"),
+        (["evaluate", "--model", "bicubic", "--data", ".", "--require", "x"], 2, "not understood"),
+        (["evaluate", "--model", "bicubic", "--data", ".", "--scale", "2", "--csv", "--json"], 2, "use one of them"),
+        (["compare", "a.png", "--model", "bicubic", "-o", "x.jpg"], 2, "is a PNG"),
+        (["compare", "a.png", "--model", "bicubic", "-o", "a.png"], 1, "exists already"),
+        (["models", "info", "resnet-sq"], 2, "did you mean 'resnet-sr'"),
+        (["recipes", "show", "resnet"], 2, "no recipe is named"),
+    ],
+)
+def test_mistakes_get_one_line_and_a_code(
+    picture: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], code: int, message: str
+) -> None:
+    monkeypatch.chdir(picture.parent)
+    found, stdout, error = invoke(*arguments)
+    assert found == code and message in error and stdout == ""
+    assert [path.name for path in picture.parent.iterdir()] == ["a.png"], "nothing was written"
+
+
+def test_errors_as_printed(picture: Path) -> None:
+    done = run("restore", picture, "--model", "bicubick")
+    assert done.returncode == 2 and done.stdout == b""
+    lines = done.stderr.decode().splitlines()
+    assert len(lines) == 2 and lines[0].startswith("error: ") and lines[1].startswith("hint: ")
+    assert b"Traceback" in run("--debug", "restore", picture, "--model", "bicubick").stderr
+
+
+def test_a_reader_that_goes_away_ends_quietly(picture: Path) -> None:
+    command = (
+        f"{sys.executable} -m imgrestore restore {picture} -o - --model bicubic --scale 20 --format png | head -c 10"
+    )
+    done = subprocess.run(["bash", "-c", command], capture_output=True, check=False)
+    assert len(done.stdout) == 10 and b"Traceback" not in done.stderr and b"Exception" not in done.stderr
+
+
+def test_inputs_are_never_touched_and_outputs_need_permission(picture: Path) -> None:
+    before = picture.read_bytes()
+    assert invoke("restore", picture, "-o", picture, "--overwrite", "--model", "bicubic")[0] == 2
+    assert picture.read_bytes() == before
+    assert invoke("restore", picture, "--model", "bicubic")[0] == 0
+    assert invoke("restore", picture, "--model", "bicubic")[0] == 1
+    assert invoke("restore", picture, "--model", "bicubic", "--overwrite")[0] == 0
+
+
+def test_every_saving_option_changes_the_result(picture: Path, tmp_path: Path) -> None:
+    def size(name: str, *options: str) -> int:
+        code, _, error = invoke("restore", picture, "-o", tmp_path / name, "--model", "bicubic", *options)
+        assert code == 0, error
+        return (tmp_path / name).stat().st_size
+
+    assert size("1.jpg", "--quality", "20") < size("2.jpg") and size("3.jpg", "--subsampling") < size("4.jpg")
+    assert size("5.webp") < size("6.webp", "--lossless")
+    size("7.png", "--strength", "0")
+    assert open_picture(tmp_path / "7.png").size == (100, 80)
+
+
+def test_dry_run_writes_nothing(picture: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(picture.parent)
+    code, stdout, _ = invoke("restore", "a.png", "--dry-run")
+    assert code == 0 and stdout == "a.png -> a_resnet-sr_4x.png (50x40 -> 200x160, png)\n"
+    assert os.listdir() == ["a.png"]
+
+
+def test_lists_and_facts() -> None:
+    code, stdout, _ = invoke("models", "list", "--json")
+    names = [json.loads(line)["model"] for line in stdout.splitlines()]
+    assert code == 0 and names == ["bicubic", "lanczos", "nearest", "resnet-sr"]
+    assert "resnet-sr" in invoke("models", "list")[1]
+    assert "Apache-2.0" in invoke("models", "info", "resnet-sr")[1]
+    assert "resnet-sr-x4" in invoke("recipes", "list")[1]
+    assert "[model]" in invoke("recipes", "show", "resnet-sr-x4")[1]
+    assert invoke("--version")[1].startswith("imgrestore ")
+    assert "libvips" in invoke("doctor")[1]
+
+
+def test_shipped_weights_are_those_listed() -> None:
+    code, stdout, _ = invoke("models", "verify")
+    assert code == 0 and stdout.count("ok resnet-sr-x") == 2
+
+
+def test_evaluate_prints_tables_and_holds_gates(photo_folder: Path) -> None:
+    arguments = ["evaluate", "--model", "resnet-sr", "--scale", "2", "--data", photo_folder]
+    code, stdout, stderr = invoke(*arguments, "--json", "--require", "psnr >= nearest - 90")
+    table = json.loads(stdout)
+    assert code == 0 and table["means"].keys() == {"nearest", "bicubic", "resnet-sr"} and table["images"] == 6
+    assert "BT.601" in stderr and "met: resnet-sr" in stderr
+    assert invoke(*arguments, "--require", "psnr >= bicubic + 90")[0] == 1
+    assert invoke(*arguments, "--csv")[1].startswith("image,method,psnr,ssim,ms_ssim\n")
+    assert invoke(*arguments, "--markdown")[1].startswith("| method | psnr |")
+
+
+def test_compare_writes_a_picture(picture: Path, tmp_path: Path) -> None:
+    arguments = ["compare", picture, "--model", "resnet-sr", "--model", "lanczos", "--scale", "2", "--degrade"]
+    assert invoke(*arguments, "-o", tmp_path / "sheet.png")[0] == 0
+    assert open_picture(tmp_path / "sheet.png").size[0] > 1500
+
+
+def test_training_from_the_command_line(photo_folder: Path, tmp_path: Path) -> None:
+    settings = ["width=8", "blocks=1", "patch=12", "batch=2", "steps=4", "images=1"]
+    arguments = ["train", "--recipe", "resnet-sr-x2", "--data", photo_folder, "--run", tmp_path / "run", "--json"]
+    arguments += [word for setting in settings for word in ("--set", setting)]
+    code, stdout, stderr = invoke(*arguments, "--max-minutes", "0")
+    assert code == 0 and "stopped at step 1 of 4" in stderr and "--resume" in stderr
+    code, stdout, _ = invoke(*arguments, "--resume")
+    assert code == 0 and json.loads(stdout.splitlines()[-1])["step"] == 4
+    weights = tmp_path / "run" / "resnet-sr-x2.safetensors"
+    assert invoke("evaluate", "--model", weights, "--data", photo_folder, "--record")[0] == 0
+    assert "bf16 costs" in invoke("models", "info", weights)[1]
+    assert invoke("restore", photo_folder / "0.png", "--model", weights, "-o", tmp_path / "x.png")[0] == 0
+    assert open_picture(tmp_path / "x.png").size == (240, 200)

@@ -1,0 +1,124 @@
+import os
+from pathlib import Path
+
+import pytest
+from PIL import Image as PillowImage
+
+from imgrestore.catalogue import choose, task_model
+from imgrestore.errors import ImgrestoreError, InputError, OutputError, UsageError
+from imgrestore.jobs import STREAM, Request, plan
+
+BICUBIC = choose("bicubic", 2)
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, photo) -> Path:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.jpg", "b.png", "scans/c.tif", "scans/deep/d.webp", "scans/e.bmp"):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        PillowImage.fromarray(photo(20, 30)).save(name)
+    Path("scans/notes.txt").write_text("no image")
+    Path("scans/.hidden.png").write_bytes(Path("b.png").read_bytes())
+    return tmp_path
+
+
+def destinations(*inputs: str, **options: object) -> list[str]:
+    planned = plan(Request([Path(name) for name in inputs], **options), BICUBIC)
+    assert not planned.failures
+    return [str(job.destination) for job in planned.jobs]
+
+
+def test_names_of_outputs(here: Path) -> None:
+    assert destinations("a.jpg", "b.png") == ["a_bicubic_2x.jpg", "b_bicubic_2x.png"]
+    assert destinations("a.jpg", output=Path("x.png")) == ["x.png"]
+    assert destinations("a.jpg", "b.png", output=Path("out")) == ["out/a.jpg", "out/b.png"]
+    assert destinations("scans", output=Path("out")) == ["out/c.tif", "out/e.png"]
+    assert destinations("scans", output=Path("out"), recursive=True) == ["out/c.tif", "out/e.png", "out/deep/d.webp"]
+    assert destinations("a.jpg", output=Path("out.d"), format_name="png") == ["out.d"]
+    assert destinations("a.jpg", output=Path("out/"), format_name="webp") == ["out/a.webp"]
+    assert destinations("a.jpg", output=STREAM) == ["-"]
+    assert destinations("scans/e.bmp") == ["scans/e_bicubic_2x.png"]
+
+
+def test_standard_input_goes_to_standard_output(here: Path) -> None:
+    content = Path("a.jpg").read_bytes()
+    planned = plan(Request([STREAM], stdin=content), BICUBIC)
+    assert planned.jobs[0].destination == STREAM and planned.jobs[0].form.name == "jpeg"
+    assert destinations("-", stdin=content, output=Path("x.png")) == ["x.png"]
+
+
+def test_the_output_folder_inside_the_input_folder_is_not_an_input(here: Path) -> None:
+    (here / "scans" / "out").mkdir()
+    (here / "scans" / "out" / "old.png").write_bytes(Path("b.png").read_bytes())
+    found = destinations("scans", output=Path("scans/out"), recursive=True)
+    assert "scans/out/out/old.png" not in found and len(found) == 3
+
+
+@pytest.mark.parametrize(
+    ("inputs", "options", "error", "message"),
+    [
+        (["missing.jpg"], {}, InputError, "no such file"),
+        (["scans/deep/../deep/.."], {"output": Path("scans")}, UsageError, "would overwrite an input"),
+        (["a.jpg"], {"output": Path("a.jpg"), "overwrite": True}, UsageError, "would overwrite an input"),
+        (["a.jpg"], {"output": Path("x.gif")}, UsageError, "cannot tell the format"),
+        (["a.jpg"], {"format_name": "gif"}, UsageError, "cannot write the format"),
+        (["a.jpg", "b.png"], {"output": STREAM}, UsageError, "several results"),
+        (["a.jpg", "b.png"], {"output": Path("scans/notes.txt")}, UsageError, "is a file"),
+        (["b.png", "scans/../b.png"], {"output": Path("out")}, UsageError, "would both be written"),
+        ([], {}, UsageError, "no input"),
+    ],
+)
+def test_requests_that_make_no_sense(here: Path, inputs, options, error, message: str) -> None:
+    with pytest.raises(error, match=message):
+        plan(Request([Path(name) for name in inputs], **options), BICUBIC)
+
+
+def test_existing_outputs_need_permission(here: Path) -> None:
+    Path("a_bicubic_2x.jpg").touch()
+    with pytest.raises(OutputError, match="exists already"):
+        destinations("a.jpg", "b.png")
+    assert len(destinations("a.jpg", "b.png", overwrite=True)) == 2
+
+
+def test_a_folder_without_images(here: Path) -> None:
+    Path("empty/below").mkdir(parents=True)
+    Path("empty/below/x.png").write_bytes(Path("b.png").read_bytes())
+    with pytest.raises(InputError, match="holds no image; -r searches"):
+        destinations("empty")
+
+
+def test_what_a_format_cannot_hold_is_known_before(here: Path, photo) -> None:
+    PillowImage.new("RGBA", (9000, 9)).save("alpha.png")
+    for name, message in (("jpeg", "transparency"), ("webp", "too large for webp")):
+        planned = plan(Request([Path("alpha.png"), Path("b.png")], format_name=name), BICUBIC)
+        assert len(planned.jobs) == 1 and message in str(planned.failures[0][1])
+
+
+def test_bad_files_fail_alone(here: Path) -> None:
+    Path("bad.jpg").write_text("text")
+    planned = plan(Request([Path("bad.jpg"), Path("a.jpg")]), BICUBIC)
+    assert len(planned.jobs) == 1 and "bad.jpg: not an image" in str(planned.failures[0][1])
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_folders_that_cannot_be_written_to(here: Path) -> None:
+    Path("scans").chmod(0o500)
+    with pytest.raises(OutputError, match="cannot be written to"):
+        destinations("scans/c.tif")
+    Path("scans").chmod(0o700)
+
+
+def test_choices_of_model_and_scale(tmp_path: Path) -> None:
+    assert (choose("resnet-sr").network_scale, choose("resnet-sr").scale) == (4, 4)
+    assert choose("resnet-sr", 2).network_scale == 2
+    assert (choose("resnet-sr", 3).network_scale, choose("resnet-sr", 3).scale) == (4, 3)
+    assert choose("resnet-sr", 1.5).network_scale == 2
+    assert choose("bicubic", 0.5).scale == 0.5
+    with pytest.raises(UsageError, match="enlarges at most 4 times, not 8"):
+        choose("resnet-sr", 8)
+    for bad in (0, -1, 65, float("nan")):
+        with pytest.raises(UsageError, match="scale must be"):
+            choose("bicubic", bad)
+    assert task_model("upscale") == "resnet-sr"
+    with pytest.raises(ImgrestoreError, match="no model for the task 'denoise'"):
+        task_model("denoise")
