@@ -28,7 +28,7 @@ def photo() -> Callable[..., NDArray[np.uint8]]:
             a, b, phase = rng.uniform(0.01, 0.2, 3)
             picture[..., channel] = 110 + 60 * np.sin(a * x + b * y + 10 * phase)
         for _ in range(6):
-            cy, cx, radius = rng.uniform(0, height), rng.uniform(0, width), rng.uniform(4, max(height, width) / 3)
+            cy, cx, radius = rng.uniform(0, height), rng.uniform(0, width), rng.uniform(4, 4 + max(height, width) / 4)
             picture[np.hypot(y - cy, x - cx) < radius] = rng.uniform(0, 255, 3)
         texture = rng.normal(0, 6, (height, width, 1))
         return np.clip(picture + texture, 0, 255).astype(np.uint8)

@@ -29,7 +29,11 @@ def invoke(*arguments: str | Path) -> tuple[int, str, str]:
     if isinstance(result.exception, ImgrestoreError):
         from imgrestore.errors import UsageError
 
-        return (2 if isinstance(result.exception, UsageError) else 1), result.stdout, str(result.exception)
+        return (
+            (2 if isinstance(result.exception, UsageError) else 1),
+            result.stdout,
+            f"{result.exception} {result.exception.hint}",
+        )
     if result.exception and not isinstance(result.exception, SystemExit):
         raise result.exception
     return result.exit_code, result.stdout, result.stderr
@@ -160,10 +164,8 @@ def test_errors_as_printed(picture: Path) -> None:
 
 
 def test_a_reader_that_goes_away_ends_quietly(picture: Path) -> None:
-    command = (
-        f"{sys.executable} -m imgrestore restore {picture} -o - --model bicubic --scale 20 --format png | head -c 10"
-    )
-    done = subprocess.run(["bash", "-c", command], capture_output=True, check=False)
+    restore = f"{sys.executable} -m imgrestore restore {picture} -o - --model bicubic --scale 20 --format png"
+    done = subprocess.run(["bash", "-c", f"{restore} | head -c 10"], capture_output=True, check=False)
     assert len(done.stdout) == 10 and b"Traceback" not in done.stderr and b"Exception" not in done.stderr
 
 
@@ -192,7 +194,7 @@ def test_dry_run_writes_nothing(picture: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.chdir(picture.parent)
     code, stdout, _ = invoke("restore", "a.png", "--dry-run")
     assert code == 0 and stdout == "a.png -> a_resnet-sr_4x.png (50x40 -> 200x160, png)\n"
-    assert os.listdir() == ["a.png"]
+    assert [path.name for path in picture.parent.iterdir()] == ["a.png"]
 
 
 def test_lists_and_facts() -> None:

@@ -146,11 +146,9 @@ def test_cmyk_becomes_rgb_with_a_notice(tmp_path: Path) -> None:
     assert red[0] > 180 and red[1] < 80 and red[2] < 80
 
 
-@pytest.mark.parametrize(
-    ("mode", "extension"), [("RGB", "bmp"), ("L", "bmp"), ("RGB", "ppm"), ("L", "pgm"), ("RGB", "jp2")]
-)
-def test_formats_that_pillow_reads(tmp_path: Path, photo, mode: str, extension: str) -> None:
-    picture = PillowImage.fromarray(photo(30, 40)).convert(mode)
+@pytest.mark.parametrize("extension", ["bmp", "ppm", "pgm", "jp2"])
+def test_formats_that_pillow_reads(tmp_path: Path, photo, extension: str) -> None:
+    picture = PillowImage.fromarray(photo(30, 40)).convert("L" if extension == "pgm" else "RGB")
     path = tmp_path / f"x.{extension}"
     picture.save(path)
     expected = np.asarray(picture).reshape(30, 40, -1)

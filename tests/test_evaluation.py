@@ -48,7 +48,7 @@ def test_folders_are_paired_by_name_never_by_order(tmp_path: Path, photo) -> Non
     with pytest.raises(InputError, match="c has no counterpart"):
         paired_folders(tmp_path / "lq", tmp_path / "gt", 2)
     (tmp_path / "gt" / "a.jpg").write_bytes((tmp_path / "gt" / "a.png").read_bytes())
-    with pytest.raises(InputError, match="both a.* and a.* are called a"):
+    with pytest.raises(InputError, match=r"both a.* and a.* are called a"):
         paired_folders(tmp_path / "lq", tmp_path / "gt", 2)
 
 

@@ -1,4 +1,3 @@
-import os
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ def test_old_content_stays_when_writing_fails(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError), replacing(target) as temporary:
         temporary.write_text("half")
         raise RuntimeError
-    assert target.read_text() == "old" and os.listdir(tmp_path) == ["x"]
+    assert target.read_text() == "old" and [path.name for path in tmp_path.iterdir()] == ["x"]
 
 
 def test_success_replaces_all_at_once(tmp_path: Path) -> None:
@@ -23,7 +22,7 @@ def test_success_replaces_all_at_once(tmp_path: Path) -> None:
         assert temporary.parent == tmp_path and temporary.name.startswith(TEMPORARY_PREFIX)
         temporary.write_text("new")
         assert target.read_text() == "old"
-    assert target.read_text() == "new" and os.listdir(tmp_path) == ["x"]
+    assert target.read_text() == "new" and [path.name for path in tmp_path.iterdir()] == ["x"]
 
 
 def test_a_link_stays_a_link(tmp_path: Path) -> None:

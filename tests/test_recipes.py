@@ -56,7 +56,7 @@ def test_bad_recipe_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text:
     monkeypatch.chdir(tmp_path)
     Path("x.toml").write_text(text)
     if message is None:
-        with pytest.raises(ImgrestoreError, match="unknown key 'model.depth'"):
+        with pytest.raises(ImgrestoreError, match=r"unknown key 'model.depth'"):
             from imgrestore.weights import build
 
             recipe = load_recipe("x.toml")
