@@ -30,6 +30,9 @@ pyvips.block_untrusted_set(True)
 
 _DTYPES = {"uchar": np.uint8, "ushort": np.uint16, "float": np.float32, "double": np.float32}
 _FORMATS = {"uint8": "uchar", "uint16": "ushort", "float32": "float"}
+_LARGEST_OPTIMIZED = 2**24
+"""Pixels up to which JPEG codes are optimised: that takes two passes, so the encoder holds the whole image."""
+
 _PROFILED = ("cmyk", "lab", "labs", "labq", "xyz", "hsv", "lch")
 
 
@@ -274,7 +277,8 @@ def _save(image: Any, path: Path, form: Format, options: SaveOptions) -> None:
         image.pngsave(target, compression=6, filter="sub:up:avg:paeth", **keep)
     elif form.name == "jpeg":
         chroma = "on" if options.subsampling else "off"
-        image.jpegsave(target, Q=options.quality, subsample_mode=chroma, optimize_coding=True, **keep)
+        small = image.width * image.height <= _LARGEST_OPTIMIZED
+        image.jpegsave(target, Q=options.quality, subsample_mode=chroma, optimize_coding=small, **keep)
     elif form.name == "tiff":
         predictor = "none" if image.format == "float" else "horizontal"  # few readers know the float predictor
         large = image.width * image.height * image.bands * 4 > 2**31
