@@ -55,9 +55,7 @@ def gemm_rate(dtype: torch.dtype) -> float:
 
 def network_flops(restorer: Restorer) -> float:
     """Return the arithmetic of the network's convolutions per input pixel."""
-    return sum(
-        2 * module.weight.numel() for module in restorer.model.modules() if isinstance(module, torch.nn.Conv2d)
-    )
+    return sum(2 * module.weight.numel() for module in restorer.model.modules() if isinstance(module, torch.nn.Conv2d))
 
 
 def speed(restorer: Restorer, side: int) -> None:

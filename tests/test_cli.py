@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -132,7 +134,7 @@ def test_what_a_file_carries_survives(tmp_path: Path, photo) -> None:
         (["restore", "a.png", "--model", "bicubic", "--device", "gpu"], 2, "no device is called"),
         (["restore", "a.png", "--model", "bicubic", "--precision", "int8"], 2, "no precision"),
         (["restore", "a.png", "--model", "bicubic", "--strength", "2"], 2, "strength must be"),
-        (["restore", "a.png", "--model", "bicubic", "--json", "-o", "-"], 2, "standard output"),
+        (["restore", "a.png", "--model", "bicubic", "--json", "-o", "-"], 2, "both go to standard output"),
         (["restore", "a.png", "--nonsense"], 2, "No such option"),
         (["restore"], 2, "Missing argument"),
         (["train", "--recipe", "resnet-sr-x4", "--data", "missing"], 1, "no such folder"),
@@ -155,18 +157,46 @@ def test_mistakes_get_one_line_and_a_code(
     assert [path.name for path in picture.parent.iterdir()] == ["a.png"], "nothing was written"
 
 
+def test_common_options_may_stand_anywhere(picture: Path) -> None:
+    assert run("restore", picture, "--model", "bicubic", "-q").stderr == b""
+    done = run("restore", picture, "--model", "bicubick", "--debug")
+    assert done.returncode == 2 and b"Traceback" in done.stderr
+
+
+def test_names_cannot_command_the_terminal(tmp_path: Path) -> None:
+    name = "a\x1b[31m\nerror: b:cat:.jpg"
+    (tmp_path / name).write_text("text")
+    done = run("restore", name, "--model", "bicubic", cwd=tmp_path)
+    lines = done.stderr.decode().splitlines()
+    assert len(lines) == 2 and "\\x1b[31m\\nerror: b:cat:.jpg: not an image" in lines[0]
+
+
 def test_errors_as_printed(picture: Path) -> None:
     done = run("restore", picture, "--model", "bicubick")
     assert done.returncode == 2 and done.stdout == b""
     lines = done.stderr.decode().splitlines()
     assert len(lines) == 2 and lines[0].startswith("error: ") and lines[1].startswith("hint: ")
-    assert b"Traceback" in run("--debug", "restore", picture, "--model", "bicubick").stderr
 
 
 def test_a_reader_that_goes_away_ends_quietly(picture: Path) -> None:
     restore = f"{sys.executable} -m imgrestore restore {picture} -o - --model bicubic --scale 20 --format png"
     done = subprocess.run(["bash", "-c", f"{restore} | head -c 10"], capture_output=True, check=False)
     assert len(done.stdout) == 10 and b"Traceback" not in done.stderr and b"Exception" not in done.stderr
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_interrupted_work_leaves_nothing_behind(tmp_path: Path, photo, number: int, code: int) -> None:
+    PillowImage.fromarray(photo(600, 600)).save(tmp_path / "a.png")
+    command = [sys.executable, "-m", "imgrestore", "restore", "a.png", "-o", "b.png", "--tile", "16"]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE)
+    end = time.monotonic() + 60
+    while time.monotonic() < end and not any(path.name.startswith(".") for path in tmp_path.iterdir()):
+        assert process.poll() is None, process.stderr.read().decode()
+        time.sleep(0.01)
+    process.send_signal(number)
+    _, stderr = process.communicate(timeout=30)
+    assert process.returncode == code and b"Traceback" not in stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
 
 
 def test_inputs_are_never_touched_and_outputs_need_permission(picture: Path) -> None:
@@ -239,6 +269,7 @@ def test_training_from_the_command_line(photo_folder: Path, tmp_path: Path) -> N
     assert code == 0 and "stopped at step 1 of 4" in stderr and "--resume" in stderr
     code, stdout, _ = invoke(*arguments, "--resume")
     assert code == 0 and json.loads(stdout.splitlines()[-1])["step"] == 4
+    assert "trained 4 steps" in invoke(*arguments, "--resume")[2]
     weights = tmp_path / "run" / "resnet-sr-x2.safetensors"
     assert invoke("evaluate", "--model", weights, "--data", photo_folder, "--record")[0] == 0
     assert "bf16 costs" in invoke("models", "info", weights)[1]

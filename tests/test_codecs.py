@@ -241,6 +241,54 @@ def test_sixteen_bit_ppm_is_refused_rather_than_cut(tmp_path: Path) -> None:
         open_image(tmp_path / "x.ppm")
 
 
+IPTC = b"\x1c\x02\x78\x00\x09A caption\x1c\x02\x50\x00\x04Name"
+
+
+@pytest.mark.parametrize(("first", "second"), [("jpeg", "tiff"), ("tiff", "jpeg"), ("jpeg", "jpeg")])
+def test_iptc_moves_between_wrappers(tmp_path: Path, first: str, second: str) -> None:
+    from PIL import IptcImagePlugin
+
+    stream = Image(samples("uint8", 3), Metadata(iptc=IPTC)).stream()
+    write_image(stream, tmp_path / "1", by_name(first))
+    write_image(open_image(tmp_path / "1"), tmp_path / "2", by_name(second))
+    for path in (tmp_path / "1", tmp_path / "2"):
+        assert open_image(path).header.metadata.iptc == IPTC
+        assert IptcImagePlugin.getiptcinfo(open_picture(path))[(2, 120)] == b"A caption"
+
+
+def test_what_a_format_cannot_keep_is_said(tmp_path: Path) -> None:
+    stream = Image(samples("uint8", 3), Metadata(iptc=IPTC, exif=b"not EXIF at all, really")).stream()
+    assert "IPTC" in write_image(stream, tmp_path / "x.png", by_name("png"))[0]
+    stream = Image(samples("uint8", 3), Metadata(exif=b"not EXIF at all, really")).stream()
+    assert "EXIF could not be moved" in write_image(stream, tmp_path / "x.tif", by_name("tiff"))[0]
+    stream = Image(samples("uint8", 3), Metadata(exif=bytes(70000))).stream()
+    assert "does not fit" in write_image(stream, tmp_path / "x.jpg", by_name("jpeg"))[0]
+
+
+def test_xmp_says_that_the_image_is_upright(tmp_path: Path) -> None:
+    xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><a tiff:Orientation="6"/></x:xmpmeta>'
+    write_image(Image(samples("uint8", 3), Metadata(xmp=xmp)).stream(), tmp_path / "x.jpg", by_name("jpeg"))
+    assert b'tiff:Orientation="1"' in open_image(tmp_path / "x.jpg").header.metadata.xmp
+
+
+@pytest.mark.parametrize("name", ["png", "jpeg", "tiff"])
+def test_no_resolution_is_made_up(tmp_path: Path, name: str) -> None:
+    PillowImage.new("RGB", (8, 8)).save(tmp_path / "x", format=name)
+    assert open_image(tmp_path / "x").header.metadata.density is None
+
+
+def test_pillow_images_carry_their_exif_and_never_wrap(photo) -> None:
+    from imgrestore.codecs.pillow import from_pillow
+
+    picture = PillowImage.fromarray(photo(8, 9))
+    picture.info |= {"exif": exif_block(), "dpi": (300, 300)}
+    metadata = from_pillow(picture).metadata
+    assert b"Some lens" in metadata.exif and metadata.density[0] == pytest.approx(11.811, abs=1e-3)
+    for bad in (PillowImage.new("F", (2, 2), 0.5), PillowImage.new("I", (2, 2), 70000)):
+        with pytest.raises(InputError):
+            from_pillow(bad)
+
+
 def test_png_text_does_not_disturb(tmp_path: Path) -> None:
     info = PngImagePlugin.PngInfo()
     info.add_text("Title", "a title")

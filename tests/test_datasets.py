@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from imgrestore.datasets import Crops, find_images, load_photos
+from imgrestore.codecs import find_images
+from imgrestore.datasets import Crops, load_photos
 from imgrestore.degradations.downsample import Downsample
 from imgrestore.degradations.gaussian import Gaussian
 from imgrestore.errors import InputError

@@ -7,7 +7,7 @@ import torch
 from PIL import Image as PillowImage
 
 from imgrestore.errors import InputError, UsageError
-from imgrestore.evaluation import baselines, degraded_pairs, measure, paired_folders, standard_degradations
+from imgrestore.evaluation import baselines, card_score, degraded_pairs, measure, paired_folders, standard_degradations
 from imgrestore.metrics import psnr
 from imgrestore.report import Report, Requirement, Score
 
@@ -93,9 +93,10 @@ def test_requirements_that_make_no_sense() -> None:
         with pytest.raises(UsageError, match="not understood"):
             Requirement.parse(text)
     with pytest.raises(UsageError, match="no metric 'pnsr' here; did you mean 'psnr'"):
-        Requirement.parse("pnsr > 3").check(REPORT, "ours")
+        Requirement.parse("pnsr > 3").validate(REPORT.metrics, REPORT.methods)
     with pytest.raises(UsageError, match="no method 'bicubik' here; did you mean 'bicubic'"):
-        Requirement.parse("psnr > bicubik").check(REPORT, "ours")
+        Requirement.parse("psnr > bicubik").validate(REPORT.metrics, REPORT.methods)
+    Requirement.parse("psnr > bicubic").validate(REPORT.metrics, REPORT.methods)
 
 
 def test_a_report_in_all_its_forms() -> None:
@@ -107,3 +108,11 @@ def test_a_report_in_all_its_forms() -> None:
     perfect = Report([Score("x", "a", "psnr", math.inf)], "rgb")
     assert json.loads(perfect.to_json())["means"]["x"]["psnr"] == "inf"
     assert perfect.rows()[1] == ["x", "inf"]
+
+
+def test_scores_for_a_card_leave_out_what_does_not_exist(photo_folder: Path) -> None:
+    pairs = degraded_pairs(photo_folder, standard_degradations("upscale", 2), 2)
+    report = measure({**baselines(2), "ours": baselines(2)["bicubic"]}, pairs, "y")
+    score = card_score(report, "ours", "photos", len(pairs))
+    assert score["psnr"] == score["bicubic_psnr"] > score["nearest_psnr"]
+    assert "ms_ssim" not in score and score["protocol"] == "y" and score["images"] == 6

@@ -48,15 +48,29 @@ def test_a_block_moves_between_byte_orders(order: str) -> None:
     """A little-endian block goes into a big-endian TIFF and the other way round."""
     mark = b"II" if order == "<" else b"MM"
     empty = mark + struct.pack(order + "HI", 42, 8) + struct.pack(order + "HHHIHHI", 1, 0x0100, 3, 1, 77, 0, 0)
-    link, pointer, appended = exif.into_tiff(empty + bytes(8), block())
+    link, pointer, appended = exif.into_tiff(empty + bytes(8), block(), {0x83BB: b"records"})
     merged = bytearray(empty + bytes(8) + appended)
     merged[link : link + len(pointer)] = pointer
     found = read(bytes(merged))
     assert found[0x0100] == 77, "the file's own entries stay"
     assert found[0x010F] == "Maker" and found.get_ifd(0x8769)[0xA002] == 4000
+    assert exif.tiff_value(bytes(merged), 0x83BB) == b"records" and exif.tiff_value(bytes(merged), 1) is None
     extracted = exif.from_tiff(bytes(merged))
     assert extracted is not None and read(extracted)[0x010F] == "Maker"
     assert 0x0100 not in read(extracted), "layout entries are not part of the description"
+
+
+def test_directories_in_a_circle_are_refused() -> None:
+    circle = b"II" + struct.pack("<HI", 42, 8) + struct.pack("<HHHIII", 1, 0x8769, 4, 1, 8, 0) + bytes(8)
+    empty = b"II" + struct.pack("<HI", 42, 8) + struct.pack("<HHHIHHI", 1, 0x0100, 3, 1, 77, 0, 0) + bytes(8)
+    deep = b"II" + struct.pack("<HI", 42, 8) + struct.pack("<HHHIII", 1, 0x8825, 4, 1, 26, 0)
+    deep += struct.pack("<HHHIII", 1, 0x8769, 4, 1, 8, 0) + bytes(8)
+    exif.into_tiff(empty, circle, {})
+    with pytest.raises(ValueError, match="point at each other"):
+        exif.into_tiff(empty, deep, {})
+    for lost in (b"II*\0" + struct.pack("<I", 4000) + bytes(20), b"no block at all, really"):
+        with pytest.raises(ValueError, match="TIFF"):
+            exif.into_tiff(empty, lost, {})
 
 
 def test_a_tiff_without_description_has_no_block() -> None:

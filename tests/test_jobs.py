@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 from PIL import Image as PillowImage
 
-from imgrestore.catalogue import choose, task_model
-from imgrestore.errors import ImgrestoreError, InputError, OutputError, UsageError
+from imgrestore.catalogue import choose, labelled, task_model
+from imgrestore.errors import ImgrestoreError, OutputError, UsageError
 from imgrestore.jobs import STREAM, Request, plan
 
 BICUBIC = choose("bicubic", 2)
@@ -38,6 +38,9 @@ def test_names_of_outputs(here: Path) -> None:
     assert destinations("a.jpg", output=Path("out/"), format_name="webp") == ["out/a.webp"]
     assert destinations("a.jpg", output=STREAM) == ["-"]
     assert destinations("scans/e.bmp") == ["scans/e_bicubic_2x.png"]
+    assert destinations("a.jpg", output=Path("out.d"), into_folder=True) == ["out.d/a.jpg"]
+    Path("b.png").rename("wrong.jpg")
+    assert destinations("wrong.jpg") == ["wrong_bicubic_2x.png"], "the name follows the content"
 
 
 def test_standard_input_goes_to_standard_output(here: Path) -> None:
@@ -57,7 +60,6 @@ def test_the_output_folder_inside_the_input_folder_is_not_an_input(here: Path) -
 @pytest.mark.parametrize(
     ("inputs", "options", "error", "message"),
     [
-        (["missing.jpg"], {}, InputError, "no such file"),
         (["scans/deep/../deep/.."], {"output": Path("scans")}, UsageError, "would overwrite an input"),
         (["a.jpg"], {"output": Path("a.jpg"), "overwrite": True}, UsageError, "would overwrite an input"),
         (["a.jpg"], {"output": Path("x.gif")}, UsageError, "cannot tell the format"),
@@ -83,8 +85,8 @@ def test_existing_outputs_need_permission(here: Path) -> None:
 def test_a_folder_without_images(here: Path) -> None:
     Path("empty/below").mkdir(parents=True)
     Path("empty/below/x.png").write_bytes(Path("b.png").read_bytes())
-    with pytest.raises(InputError, match="holds no image; -r searches"):
-        destinations("empty")
+    failures = plan(Request([Path("empty"), Path("a.jpg")]), BICUBIC).failures
+    assert len(failures) == 1 and "holds no image; -r searches" in str(failures[0][1])
 
 
 def test_what_a_format_cannot_hold_is_known_before(here: Path, photo) -> None:
@@ -96,8 +98,39 @@ def test_what_a_format_cannot_hold_is_known_before(here: Path, photo) -> None:
 
 def test_bad_files_fail_alone(here: Path) -> None:
     Path("bad.jpg").write_text("text")
-    planned = plan(Request([Path("bad.jpg"), Path("a.jpg")]), BICUBIC)
-    assert len(planned.jobs) == 1 and "bad.jpg: not an image" in str(planned.failures[0][1])
+    Path("n" * 245 + ".png").write_bytes(Path("b.png").read_bytes())
+    bad = [Path("bad.jpg"), Path("missing.jpg"), Path("n" * 245 + ".png"), Path("o" * 300)]
+    planned = plan(Request([*bad, Path("a.jpg")]), BICUBIC)
+    assert len(planned.jobs) == 1
+    messages = " ".join(str(error) for _, error in planned.failures)
+    for part in ("bad.jpg: not an image", "missing.jpg: no such file", "too long a name", "File name too long"):
+        assert part in messages
+
+
+def test_results_of_an_earlier_run_are_not_inputs_of_the_next(here: Path) -> None:
+    first = destinations("scans")
+    for name in first:
+        Path(name).write_bytes(Path("b.png").read_bytes())
+    assert destinations("scans", overwrite=True) == first
+
+
+def test_outputs_that_are_not_ordinary_files_are_left_alone(here: Path) -> None:
+    os.mkfifo("pipe.png")
+    for target in (Path("pipe.png"), Path("/dev/null")):
+        with pytest.raises(OutputError, match="not an ordinary file"):
+            destinations("a.jpg", output=target, overwrite=True, format_name="png")
+    assert Path("pipe.png").is_fifo()
+    os.mkfifo("scans/pipe")
+    assert len(destinations("scans")) == 2, "a pipe in a folder is not waited for"
+
+
+def test_models_of_one_name_keep_apart(tmp_path: Path) -> None:
+    assert list(labelled([BICUBIC, choose("nearest", 2)])) == ["bicubic", "nearest"]
+    small, large = choose("resnet-sr", 2), choose("resnet-sr", 4)
+    names = ["resnet-sr (resnet-sr-x2.safetensors)", "resnet-sr (resnet-sr-x4.safetensors)"]
+    assert list(labelled([small, large])) == names
+    with pytest.raises(UsageError, match="two models are called"):
+        labelled([small, small])
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")

@@ -67,6 +67,12 @@ def test_small_images_have_no_value_rather_than_a_wrong_one() -> None:
     assert math.isfinite(ms_ssim(torch.rand(3, 161, 161), torch.rand(3, 161, 161)))
 
 
+def test_memory_layout_does_not_matter() -> None:
+    image = torch.rand(3, 180, 170)
+    turned = image.permute(1, 2, 0).contiguous().permute(2, 0, 1)
+    assert psnr(turned, image, "y", 2) == math.inf
+
+
 def test_shapes_must_agree() -> None:
     for metric in METRICS.values():
         with pytest.raises(ValueError, match="differ in shape"):

@@ -11,7 +11,8 @@ import torch
 
 from imgrestore.engine import Restorer
 from imgrestore.errors import ComputeError, ImgrestoreError, UsageError, WeightsError
-from imgrestore.recipes import load_recipe, shipped_recipes
+from imgrestore.recipes import shipped_recipes
+from imgrestore.recipes.recipe import load_recipe
 from imgrestore.trainer import CHECKPOINT, LOG, Training, learning_rate, train, weights_path
 from imgrestore.weights import load_weights
 
@@ -68,8 +69,9 @@ def test_pieces_equal_one_run(photo_folder: Path, tmp_path: Path) -> None:
             pass
     assert same(whole, load_weights(weights_path(recipe, tmp_path / "pieces"))[0].state_dict())
     logs = [[json.loads(x) for x in (tmp_path / n / LOG).read_text().splitlines()] for n in ("whole", "pieces")]
-    validations = [[r for r in log if "model_psnr" in r] for log in logs]
-    assert validations[0] == validations[1]
+    assert logs[0] == logs[1]
+    files = [weights_path(recipe, tmp_path / name).read_bytes() for name in ("whole", "pieces")]
+    assert files[0] == files[1]
 
 
 def test_killed_and_resumed_gives_the_same_bytes(photo_folder: Path, tmp_path: Path) -> None:
@@ -123,11 +125,26 @@ def test_runs_are_not_mixed_up(photo_folder: Path, tmp_path: Path) -> None:
         finish(recipe, photo_folder, tmp_path / "run")
     with pytest.raises(UsageError, match="no checkpoint"):
         finish(recipe, photo_folder, tmp_path / "other", resume=True)
-    with pytest.raises(WeightsError, match="belongs to another recipe"):
+    with pytest.raises(UsageError, match="was made with another recipe"):
         finish(small("steps=4"), photo_folder, tmp_path / "run", resume=True)
+    (photo_folder / "0.png").rename(photo_folder / "0.txt")
+    (photo_folder / "0.txt").write_text("gone")
+    with pytest.raises(UsageError, match="was made with another data"):
+        finish(recipe, photo_folder, tmp_path / "run", resume=True)
+    with pytest.raises(UsageError, match="--start begins anew"):
+        finish(recipe, photo_folder, tmp_path / "run", resume=True, start=tmp_path / "x")
     (tmp_path / "run" / CHECKPOINT).write_bytes(b"damaged")
+    (photo_folder / "0.txt").unlink()
     with pytest.raises(WeightsError, match="damaged checkpoint"):
         finish(recipe, photo_folder, tmp_path / "run", resume=True)
+
+
+def test_a_stop_at_the_last_step_still_gives_weights(photo_folder: Path, tmp_path: Path) -> None:
+    recipe = small("steps=1")
+    finish(recipe, photo_folder, tmp_path / "run", max_minutes=0)
+    weights_path(recipe, tmp_path / "run").unlink()
+    assert [p.step for p in train(recipe, photo_folder, tmp_path / "run", device=CPU, resume=True)] == [1]
+    assert weights_path(recipe, tmp_path / "run").exists(), "resuming a finished run writes its weights again"
 
 
 def test_nothing_is_written_when_the_data_is_bad(photo_folder: Path, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from conftest import random_model
-from imgrestore.cards import METADATA_KEY, Card, read_card, shipped
+from imgrestore.cards import METADATA_KEY, Card, read_card
 from imgrestore.errors import RecipeError, UnknownNameError, WeightsError
 from imgrestore.weights import build, load_weights, save_weights, update_card
 
@@ -98,17 +98,3 @@ def test_safetensors_without_a_card(tmp_path: Path) -> None:
 def test_bad_dimensions(dimensions: dict[str, object], message: str) -> None:
     with pytest.raises(RecipeError, match=message):
         build("resnet-sr", dimensions)
-
-
-@pytest.mark.parametrize(("name", "scale"), sorted(shipped()))
-def test_shipped_weights_load_and_say_what_they_are(name: str, scale: int) -> None:
-    model, card = load_weights(shipped()[name, scale])
-    assert model.scale == scale == card.scale
-    assert card.licence and card.steps and card.device and card.data and card.recipe
-    for score in card.scores:
-        assert score["psnr"] > score["bicubic_psnr"] > score["nearest_psnr"]
-    assert card.bf16_loss_db is not None
-
-
-def test_shipped_weights_cover_the_default_model() -> None:
-    assert {("resnet-sr", 2), ("resnet-sr", 4)} <= shipped().keys()

@@ -77,9 +77,14 @@ def restore(
 
     Raises:
         ImgrestoreError: The model or the file cannot be used.
-        ValueError: An array that is not an image.
+        ValueError: An array that is not an image, or options for a model that is loaded already.
     """
-    restorer = model if isinstance(model, Restorer) else load_model(model, scale, **options)
+    if isinstance(model, Restorer):
+        if scale is not None or options:
+            raise ValueError("a loaded model has its scale and options already; give them to load_model")
+        restorer = model
+    else:
+        restorer = load_model(model, scale, **options)
     if isinstance(image, str | Path):
         return restorer.restore(read_image(Path(image)))
     if isinstance(image, Image):

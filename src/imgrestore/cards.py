@@ -32,7 +32,6 @@ class Card:
         licence: Licence of the weights.
         version: Version of imgrestore that trained it.
         steps: Optimiser steps taken.
-        minutes: Wall-clock minutes of training.
         device: What it was trained on, in words.
         scores: Measured results, each with its data set, protocol and baselines.
         bf16_loss_db: PSNR lost by bfloat16 arithmetic against float32, or None if not measured.
@@ -45,7 +44,6 @@ class Card:
     licence: str = ""
     version: str = ""
     steps: int = 0
-    minutes: float = 0.0
     device: str = ""
     scores: list[dict[str, Any]] = field(default_factory=list)
     bf16_loss_db: float | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,10 +33,18 @@ class Choice:
     scale: float
     card: Card | None = None
 
-    @property
-    def label(self) -> str:
-        """Return the name that output files and tables carry."""
-        return self.entry.name
+
+def labelled(choices: Sequence[Choice]) -> dict[str, Choice]:
+    """Return choices by the names that tables give them: the model's, with its weights file where two are alike."""
+    names = [choice.entry.name for choice in choices]
+    labels = [
+        f"{name} ({choice.weights.name})" if choice.weights is not None and names.count(name) > 1 else name
+        for name, choice in zip(names, choices, strict=True)
+    ]
+    for label in labels:
+        if labels.count(label) > 1:
+            raise UsageError(f"two models are called {label}", hint="name each one once, or rename a weights file")
+    return dict(zip(labels, choices, strict=True))
 
 
 def choose(model: str, scale: float | None = None) -> Choice:

@@ -14,6 +14,7 @@ from imgrestore.codecs import read_image
 from imgrestore.engine import Restorer
 from imgrestore.errors import InputError, UsageError
 from imgrestore.evaluation import Pair, baselines, standard_degradations, to_tensor
+from imgrestore.image import scaled_size
 from imgrestore.metrics import psnr, ssim
 
 
@@ -91,7 +92,7 @@ def compare_photo(
         crops: How many places to zoom into.
         crop_size: Side of such a place in pixels of the result.
     """
-    size = tuple(round(side * scale) for side in subject.lq.shape[1:])
+    size = scaled_size(subject.lq.shape[2], subject.lq.shape[1], scale)
     methods = {**baselines(scale), **{name: restorer.restore_tensor for name, restorer in restorers.items()}}
     panels = {name: method(subject.lq).clamp(0, 1) for name, method in methods.items()}
     scores = {}

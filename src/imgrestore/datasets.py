@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor
 
-from imgrestore.codecs import looks_like_image, read_image
+from imgrestore.codecs import find_images, read_image
 from imgrestore.errors import ImgrestoreError, InputError
 from imgrestore.parts import Part
 
@@ -33,19 +33,6 @@ class Photos:
     training: Sequence[NDArray[np.uint8]]
     held_out: Sequence[tuple[str, NDArray[np.uint8]]]
     skipped: Sequence[str]
-
-
-def find_images(folder: Path) -> list[Path]:
-    """Return all image files below ``folder`` in a fixed order, hidden ones left out.
-
-    Raises:
-        InputError: The folder does not exist.
-    """
-    if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder", hint="--data takes a folder of images")
-    relative = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
-    visible = [path for path in relative if not any(part.startswith(".") for part in path.parts)]
-    return [folder / path for path in visible if looks_like_image(folder / path)]
 
 
 def load_photos(folder: Path, smallest_side: int, held_out: int) -> Photos:

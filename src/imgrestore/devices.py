@@ -51,6 +51,11 @@ def choose_precision(wanted: Precision, device: torch.device, bf16_loss_db: floa
     return "bf16" if measured and _native_bfloat16(device) else "fp32"
 
 
+def forbid_tf32() -> None:
+    """Make float32 mean float32 on GPUs that would otherwise convolve with ten bits of mantissa."""
+    torch.backends.cudnn.allow_tf32 = False
+
+
 def is_out_of_memory(error: RuntimeError) -> bool:
     """Return whether torch raised this because memory ran out, on a GPU or on the host."""
     return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)

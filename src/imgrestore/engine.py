@@ -23,10 +23,10 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from imgrestore.color import EXTENSION_REACH, extend_under_transparency
-from imgrestore.devices import DTYPES, Precision, choose_precision, is_out_of_memory
+from imgrestore.devices import DTYPES, Precision, choose_precision, forbid_tf32, is_out_of_memory
 from imgrestore.errors import ComputeError, UsageError
 from imgrestore.filters import resize_rows
-from imgrestore.image import Header, Image, ImageStream, Pixels, resized
+from imgrestore.image import Header, Image, ImageStream, Pixels, resized, scaled_size
 from imgrestore.models.contract import RestorationModel
 from imgrestore.rows import RowWindow, rebanded, with_context
 from imgrestore.tiling import Span, blended_spans, exact_span, exact_spans
@@ -76,6 +76,8 @@ class Restorer:
         if self.tile is not None and self.tile < 1:
             raise UsageError(f"tile must be at least 1 pixel, got {self.tile}")
         self.precision = choose_precision(self.precision, self.device, self.bf16_loss_db)
+        if self.precision == "fp32":
+            forbid_tf32()
         self.model = self.model.eval()
         self._network = copy.deepcopy(self.model) if self.precision != "fp32" else self.model
         self._network.to(self.device, DTYPES[self.precision], memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -83,7 +85,7 @@ class Restorer:
     def output_size(self, width: int, height: int) -> tuple[int, int]:
         """Return the width and height of the result for an image of this size."""
         scale = self.model.scale if self.scale is None else self.scale
-        return max(1, round(width * scale)), max(1, round(height * scale))
+        return scaled_size(width, height, scale)
 
     def restore(self, image: Image, size: tuple[int, int] | None = None) -> Image:
         """Restore an image in memory; see :meth:`stream`."""
@@ -128,7 +130,7 @@ class Restorer:
         )
         pair = rebanded(colour, result.height), rebanded(alpha, result.height)
         for colour_band, alpha_band in zip(*pair, strict=True):
-            yield _from_tensor(torch.cat([colour_band, alpha_band]), result)
+            yield _from_tensor(torch.cat([colour_band, alpha_band.clamp(0, 1)]), result)
 
     def _colour(self, bands: Iterator[Tensor], extent: tuple[int, int], target: tuple[int, int]) -> Iterator[Tensor]:
         """Restore float RGB bands (3, h, W) of an image of ``extent`` (height, width) to ``target``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,12 +14,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from imgrestore.codecs import read_image
-from imgrestore.datasets import degrade, find_images
+from imgrestore.codecs import find_images, read_image
+from imgrestore.datasets import degrade
 from imgrestore.degradations.downsample import Downsample
 from imgrestore.degradations.quantize import Quantize
 from imgrestore.errors import InputError, UsageError
 from imgrestore.filters import resize
+from imgrestore.image import scaled_size
 from imgrestore.metrics import METRICS, Protocol
 from imgrestore.parts import Part
 from imgrestore.report import Report, Score
@@ -140,7 +142,7 @@ def baselines(scale: float) -> dict[str, Method]:
         return {"input": lambda lq: lq}
 
     def enlarged(kernel: str) -> Method:
-        return lambda lq: resize(lq, (round(lq.shape[-2] * scale), round(lq.shape[-1] * scale)), kernel)
+        return lambda lq: resize(lq, scaled_size(lq.shape[-1], lq.shape[-2], scale)[::-1], kernel)
 
     return {"nearest": enlarged("nearest"), "bicubic": enlarged("bicubic")}
 
@@ -186,8 +188,8 @@ def card_score(report: Report, method: str, data: str, images: int) -> dict[str,
     """
     score: dict[str, Any] = {"data": data, "images": images, "protocol": report.protocol}
     for metric in report.metrics:
-        score[metric] = round(report.mean(method, metric), 4)
-        for baseline in ("input", "nearest", "bicubic"):
-            if baseline in report.methods:
-                score[f"{baseline}_{metric}"] = round(report.mean(baseline, metric), 4)
+        for name, key in ((method, metric), *((b, f"{b}_{metric}") for b in ("input", "nearest", "bicubic"))):
+            value = report.mean(name, metric)
+            if math.isfinite(value):
+                score[key] = round(value, 4)
     return score

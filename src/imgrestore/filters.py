@@ -19,7 +19,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from imgrestore.rows import BAND, RowWindow, rebanded
+from imgrestore.image import BAND
+from imgrestore.rows import RowWindow, rebanded
 
 
 def _triangle(x: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -132,6 +132,15 @@ class Image:
         return np.ascontiguousarray(colour)
 
 
+BAND = 64
+"""Usual height of a band of rows."""
+
+
+def scaled_size(width: int, height: int, scale: float) -> tuple[int, int]:
+    """Return the size of an image enlarged by ``scale``, in whole pixels, at least one a side."""
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
 def resized(header: Header, width: int, height: int) -> Header:
     """Return the header of the same image at another size."""
     return replace(header, width=width, height=height)

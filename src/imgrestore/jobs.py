@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from imgrestore.catalogue import Choice
-from imgrestore.codecs import detect, looks_like_image, open_image
+from imgrestore.codecs import detect, find_images, open_image
 from imgrestore.codecs.formats import WRITABLE, Format, by_extension, by_name
 from imgrestore.errors import ImgrestoreError, InputError, OutputError, UsageError
-from imgrestore.image import Header
+from imgrestore.image import Header, scaled_size
+
+_LONGEST_NAME = 255
+"""Bytes of a file name, on nearly every file system."""
 
 STREAM = Path("-")
 """Standard input or output."""
@@ -65,6 +68,7 @@ class Request:
     Attributes:
         inputs: Files, folders, or :data:`STREAM`.
         output: A file, a folder, :data:`STREAM`, or None to write beside each input.
+        into_folder: Whether ``output`` is a folder even though it looks like a file.
         recursive: Whether sub-folders are searched.
         format_name: Format of the results, or None to go by the output's name or the input's format.
         overwrite: Whether existing outputs may be replaced.
@@ -73,6 +77,7 @@ class Request:
 
     inputs: Sequence[Path]
     output: Path | None = None
+    into_folder: bool = False
     recursive: bool = False
     format_name: str | None = None
     overwrite: bool = False
@@ -81,10 +86,17 @@ class Request:
 
 @dataclass(frozen=True)
 class _Found:
-    """An input with the path its output has below the output folder."""
+    """An input with the path its output has below the output folder.
+
+    Attributes:
+        source: The file, or :data:`STREAM`.
+        relative: Path of the output below the output folder.
+        named: Whether the user named it, rather than a folder that holds it.
+    """
 
     source: Path
     relative: Path
+    named: bool = True
 
 
 def plan(request: Request, choice: Choice) -> Plan:
@@ -92,52 +104,55 @@ def plan(request: Request, choice: Choice) -> Plan:
 
     Raises:
         UsageError: The request makes no sense: outputs collide, overwrite inputs, or cannot be named.
-        OutputError: An output exists already, or its folder cannot be written to.
-        InputError: A named input does not exist, or a folder holds no image.
+        OutputError: An output exists already, or cannot be written to.
     """
-    found = list(_find(request))
+    if not request.inputs:
+        raise UsageError("no input", hint="give files, folders, or - for standard input")
+    failures: list[tuple[str, ImgrestoreError]] = []
+    found: list[_Found] = []
+    for path in request.inputs:
+        try:
+            found += _find(path, request)
+        except (ImgrestoreError, OSError) as error:
+            failures.append((str(path), _as_error(path, error)))
     single_file = _is_single_file(request, found)
     forced = _forced_format(request) or _format_by_output(request, single_file)
-    jobs: list[Job] = []
-    failures: list[tuple[str, ImgrestoreError]] = []
+    planned: list[tuple[_Found, Job]] = []
     for item in found:
         try:
-            jobs.append(_job(item, request, choice, forced, single_file))
-        except ImgrestoreError as error:
-            failures.append((str(item.source), error))
-    _check_collisions(jobs, [item.source for item in found])
+            planned.append((item, _job(item, request, choice, forced, single_file)))
+        except (ImgrestoreError, OSError) as error:
+            failures.append((str(item.source), _as_error(item.source, error)))
+    jobs = _without_earlier_results(planned)
+    _check_collisions(jobs, [*(job.source for job in jobs), *(item.source for item in found if item.named)])
     _check_outputs(jobs, request.overwrite)
     return Plan(jobs, failures)
 
 
-def _find(request: Request) -> Iterator[_Found]:
-    if not request.inputs:
-        raise UsageError("no input", hint="give files, folders, or - for standard input")
-    for path in request.inputs:
-        if path == STREAM:
-            yield _Found(STREAM, Path("stdin"))
-        elif path.is_dir():
-            images = list(_images_below(path, request))
-            if not images:
-                deeper = "" if request.recursive else "; -r searches its sub-folders too"
-                raise InputError(f"{path}: holds no image{deeper}")
-            yield from (_Found(image, image.relative_to(path)) for image in images)
-        elif path.exists():
-            yield _Found(path, Path(path.name))
-        else:
-            raise InputError(f"{path}: no such file or folder")
+def _as_error(path: Path, error: ImgrestoreError | OSError) -> ImgrestoreError:
+    return error if isinstance(error, ImgrestoreError) else InputError(f"{path}: {error.strerror}")
 
 
-def _images_below(folder: Path, request: Request) -> Iterator[Path]:
-    """Find visible image files; the output folder is left out if it lies inside."""
-    output = request.output.resolve() if request.output is not None and request.output != STREAM else None
-    for root, folders, files in os.walk(folder):
-        here = Path(root)
-        keep = request.recursive
-        folders[:] = sorted(f for f in folders if keep and not f.startswith(".") and (here / f).resolve() != output)
-        for name in sorted(files):
-            if not name.startswith(".") and looks_like_image(here / name):
-                yield here / name
+def _find(path: Path, request: Request) -> list[_Found]:
+    """Return the images that one of the inputs stands for."""
+    if path == STREAM:
+        return [_Found(STREAM, Path("stdin"))]
+    if path.is_dir():
+        output = request.output if request.output != STREAM else None
+        images = find_images(path, recursive=request.recursive, leave_out=output)
+        if not images:
+            deeper = "" if request.recursive else "; -r searches its sub-folders too"
+            raise InputError(f"{path}: holds no image{deeper}")
+        return [_Found(image, image.relative_to(path), named=False) for image in images]
+    if not path.exists():
+        raise InputError(f"{path}: no such file or folder")
+    return [_Found(path, Path(path.name))]
+
+
+def _without_earlier_results(planned: Sequence[tuple[_Found, Job]]) -> list[Job]:
+    """Leave out files of a folder that are results of an earlier run on their neighbours."""
+    makers = {job.destination.resolve(): job.source for _, job in planned if job.destination != STREAM}
+    return [job for item, job in planned if item.named or makers.get(job.source.resolve(), job.source) == job.source]
 
 
 def _forced_format(request: Request) -> Format | None:
@@ -152,12 +167,12 @@ def _forced_format(request: Request) -> Format | None:
 def _is_single_file(request: Request, found: Sequence[_Found]) -> bool:
     """Return whether ``-o`` names one file, rather than a folder."""
     output = request.output
-    if output is None or output == STREAM or output.is_dir():
+    if output is None or output == STREAM or output.is_dir() or request.into_folder:
         return False
-    named_files = len(request.inputs) == 1 and (request.inputs[0] == STREAM or not request.inputs[0].is_dir())
-    if output.exists() and not output.is_dir() and not named_files:
+    alone = len(request.inputs) == 1 and all(item.named for item in found)
+    if output.exists() and not alone:
         raise UsageError(f"{output} is a file, but there are several inputs", hint="-o takes a folder for several")
-    return named_files and len(found) == 1 and (output.suffix != "" or output.exists())
+    return alone and (output.suffix != "" or output.exists())
 
 
 def _job(item: _Found, request: Request, choice: Choice, forced: Format | None, single_file: bool) -> Job:
@@ -170,9 +185,9 @@ def _job(item: _Found, request: Request, choice: Choice, forced: Format | None, 
     own = detect(data, name)
     form = forced or (own if own.writable else by_name("png"))
     assert form is not None
-    width, height = (max(1, round(side * choice.scale)) for side in (header.width, header.height))
+    width, height = scaled_size(header.width, header.height, choice.scale)
     _check_format(name, header, width, height, form)
-    destination = _destination(item, request, choice, form, form is own, single_file)
+    destination = _destination(item, request, choice, form, single_file)
     content = request.stdin if item.source == STREAM else None
     return Job(item.source, content, destination, form, header, width, height)
 
@@ -205,18 +220,21 @@ def _check_format(name: str, header: Header, width: int, height: int, form: Form
         )
 
 
-def _destination(
-    item: _Found, request: Request, choice: Choice, form: Format, same_format: bool, single_file: bool
-) -> Path:
+def _destination(item: _Found, request: Request, choice: Choice, form: Format, single_file: bool) -> Path:
     output = request.output
     if output == STREAM or (output is None and item.source == STREAM):
         return STREAM
     if output is not None and single_file:
         return output
-    extension = item.source.suffix if same_format and item.source.suffix else form.extensions[0]
+    own = item.source.suffix
+    extension = own if own.lower() in form.extensions else form.extensions[0]
     if output is not None:
-        return output / item.relative.with_name(item.relative.stem + extension)
-    return item.source.with_name(f"{item.source.stem}_{choice.label}_{choice.scale:g}x{extension}")
+        path = output / item.relative.with_name(item.relative.stem + extension)
+    else:
+        path = item.source.with_name(f"{item.source.stem}_{choice.entry.name}_{choice.scale:g}x{extension}")
+    if len(os.fsencode(path.name)) > _LONGEST_NAME:
+        raise OutputError(f"{item.source}: its result would have too long a name", hint="name it yourself with -o")
+    return path
 
 
 def _check_collisions(jobs: Iterable[Job], sources: Sequence[Path]) -> None:
@@ -245,8 +263,8 @@ def _check_collisions(jobs: Iterable[Job], sources: Sequence[Path]) -> None:
 def _check_outputs(jobs: Iterable[Job], overwrite: bool) -> None:
     existing = [job.destination for job in jobs if job.destination != STREAM and job.destination.exists()]
     for path in existing:
-        if path.is_dir():
-            raise OutputError(f"{path}: is a folder", hint="give another -o")
+        if not path.is_file():
+            raise OutputError(f"{path}: is not an ordinary file", hint="give another -o; -o - is standard output")
     if existing and not overwrite:
         more = f" (and {len(existing) - 1} more)" if len(existing) > 1 else ""
         raise OutputError(f"{existing[0]}: exists already{more}", hint="--overwrite replaces it")

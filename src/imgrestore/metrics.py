@@ -1,6 +1,7 @@
 """Image quality metrics and the protocols under which they are taken.
 
-All work on float RGB images (3, H, W) in [0, 1] and return plain numbers. Identical images have a PSNR of infinity.
+All work on float RGB images (3, H, W) in [0, 1] and return plain numbers. Identical images have a PSNR of infinity. The
+border of protocol ``y`` is not cropped from images that consist of nothing else.
 """
 
 from __future__ import annotations
@@ -82,13 +83,9 @@ def _prepare(
     for image in (restored, gt):
         pixels = (image.detach().cpu().double().clamp(0, 1) * 255).round().permute(1, 2, 0).numpy()
         if protocol == "y":
-            pixels = pixels @ _LUMA + 16
-            pixels = pixels[..., None]
+            red, green, blue = (pixels[..., i] for i in range(3))
+            pixels = ((65.481 * red + 128.553 * green + 24.966 * blue) / 255 + 16)[..., None]
             if border and min(pixels.shape[:2]) > 2 * border:
                 pixels = pixels[border:-border, border:-border]
         images.append(pixels)
     return images[0], images[1]
-
-
-_LUMA = np.array([65.481, 128.553, 24.966]) / 255
-"""BT.601 luma of 8-bit RGB, without the offset of 16."""

@@ -113,7 +113,7 @@ def _plain(value: float) -> float | str | None:
 
 
 _REQUIREMENT = re.compile(
-    r"\s*(?:(?P<method>[\w.-]+)\.)?(?P<metric>\w+)\s*(?P<sign>>=|<=|>|<)\s*"
+    r"\s*(?P<metric>\w+)\s*(?P<sign>>=|<=|>|<)\s*"
     r"(?:(?P<number>[-+]?\d+(?:\.\d+)?)|(?P<other>[A-Za-z][\w-]*)\s*(?:(?P<shift>[-+]\s*\d+(?:\.\d+)?))?)\s*"
 )
 
@@ -144,22 +144,25 @@ class Requirement:
             UsageError: It is not of the form ``METRIC SIGN METHOD [+ NUMBER]`` or ``METRIC SIGN NUMBER``.
         """
         match = _REQUIREMENT.fullmatch(text)
-        if match is None or match["method"]:
+        if match is None:
             raise UsageError(
                 f"--require {text!r}: not understood", hint="write for example 'psnr >= bicubic + 0.3' or 'ssim > 0.9'"
             )
         number = match["number"] or (match["shift"] or "0").replace(" ", "")
         return cls(text.strip(), match["metric"], match["sign"], match["other"] or "", float(number))
 
-    def check(self, report: Report, method: str) -> tuple[bool, str]:
-        """Return whether a method of the report meets it, and the comparison in numbers.
+    def validate(self, metrics: Sequence[str], methods: Sequence[str]) -> None:
+        """Check that what it names will be measured.
 
         Raises:
-            UsageError: The report has no such metric or method.
+            UsageError: There is no such metric or method.
         """
-        for kind, name, known in (("metric", self.metric, report.metrics), ("method", self.other, report.methods)):
+        for kind, name, known in (("metric", self.metric, metrics), ("method", self.other, methods)):
             if name and name not in known:
                 raise UsageError(f"--require {self.text!r}: no {kind} {name!r} here{nearest(name, known)}")
+
+    def check(self, report: Report, method: str) -> tuple[bool, str]:
+        """Return whether a method of the report meets it, and the comparison in numbers."""
         value = report.mean(method, self.metric)
         bound = self.number + (report.mean(self.other, self.metric) if self.other else 0.0)
         met = {">=": value >= bound, "<=": value <= bound, ">": value > bound, "<": value < bound}[self.sign]

@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 import torch
 from torch import Tensor
 
-BAND = 64
-"""Usual height of a band in rows."""
+from imgrestore.image import BAND
 
 
 class RowWindow:

@@ -11,6 +11,7 @@ import contextlib
 import json
 import math
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +31,7 @@ from imgrestore.errors import ComputeError, InputError, OutputError, UsageError,
 from imgrestore.evaluation import Pair, baselines, measure
 from imgrestore.files import write_atomically
 from imgrestore.models.contract import RestorationModel
-from imgrestore.recipes import Recipe
+from imgrestore.recipes.recipe import Recipe
 from imgrestore.weights import build, load_weights, save_weights
 
 CHECKPOINT = "checkpoint.safetensors"
@@ -45,23 +46,22 @@ class Progress:
         step: Steps done.
         steps: Steps of the whole run.
         record: What was logged: loss and learning rate, or a validation; empty when nothing is new.
-        seconds_per_step: Recent pace, or NaN at the start.
     """
 
     step: int
     steps: int
     record: dict[str, Any]
-    seconds_per_step: float
 
 
 class Training:
     """A run: the network, its averaged copy, the optimiser, and the step they have reached."""
 
-    def __init__(self, recipe: Recipe, device: torch.device) -> None:
-        """Prepare step 0 of a run."""
+    def __init__(self, recipe: Recipe, device: torch.device, data: str = "") -> None:
+        """Prepare step 0 of a run; ``data`` tells its data from any other."""
         torch.manual_seed(recipe.training.seed)
         self.recipe = recipe
         self.device = device
+        self.data = data
         self.model = build(recipe.model_name, recipe.dimensions)
         self.model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = [parameter.detach().clone() for parameter in self.model.parameters()]
@@ -70,7 +70,7 @@ class Training:
         )
         self.losses = recipe.losses()
         self.step = 0
-        self.seconds = 0.0
+        self.losses_since_log: list[float] = []
 
     def advance(self, lq: Tensor, gt: Tensor) -> float:
         """Take one optimiser step on a batch and return its loss.
@@ -136,7 +136,12 @@ class Training:
         for i, state in self.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{i}.{name}": t for name, t in state.items()}
         tensors["random"] = torch.get_rng_state()
-        facts = {"step": str(self.step), "seconds": repr(self.seconds), "recipe": fingerprint(self.recipe)}
+        facts = {
+            "step": str(self.step),
+            "losses": json.dumps(self.losses_since_log),
+            "recipe": fingerprint(self.recipe),
+            "data": self.data,
+        }
         cpu = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
         write_atomically(path, save(cpu, metadata=facts))
 
@@ -144,7 +149,8 @@ class Training:
         """Go on from a checkpoint.
 
         Raises:
-            WeightsError: The file is damaged or belongs to another recipe.
+            WeightsError: The file is damaged.
+        UsageError: It belongs to another recipe or other data.
         """
         try:
             with safe_open(path, "pt") as file:
@@ -152,10 +158,12 @@ class Training:
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
         except (SafetensorError, OSError) as error:
             raise WeightsError(f"{path}: damaged checkpoint ({error})") from None
-        if facts["recipe"] != fingerprint(self.recipe):
-            raise WeightsError(
-                f"{path}: belongs to another recipe", hint="resume with the recipe and --set it was started with"
-            )
+        for what, own in (("recipe", fingerprint(self.recipe)), ("data", self.data)):
+            if facts[what] != own:
+                raise UsageError(
+                    f"{path}: was made with another {what}",
+                    hint="resume with the --recipe, --set and --data that the run was started with",
+                )
         self.model.load_state_dict({n.removeprefix("model."): t for n, t in tensors.items() if n.startswith("model.")})
         with torch.no_grad():
             for i, average in enumerate(self.average):
@@ -168,7 +176,7 @@ class Training:
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": state})
         torch.set_rng_state(tensors["random"])
         self.step = int(facts["step"])
-        self.seconds = float(facts["seconds"])
+        self.losses_since_log = json.loads(facts["losses"])
 
 
 def learning_rate(recipe: Recipe, step: int) -> float:
@@ -212,41 +220,36 @@ def train(
         warn: Told of every file of the data that cannot be used.
 
     Yields:
-        The state after each step. When the last one has ``step == steps``, the weights have been written.
+        The state after each step, and once more when the weights of a finished run have been written.
 
     Raises:
         UsageError: The run folder already holds a run, or none to resume.
         InputError: The data cannot be used.
     """
-    training = Training(recipe, device)
-    crops, pairs = _data(recipe, data, warn)
+    crops, pairs, data_name = _data(recipe, data, warn)
+    training = Training(recipe, device, data_name)
     _open_run(training, run, resume, start)
-    began, steps = time.monotonic(), recipe.training.steps
-    earlier, pace = training.seconds, math.nan
-    losses: list[float] = []
+    began, steps, losses = time.monotonic(), recipe.training.steps, training.losses_since_log
     while training.step < steps:
-        tick = time.monotonic()
         losses.append(training.advance(*crops.at(training.step)))
-        seconds = time.monotonic() - tick
-        pace = seconds if math.isnan(pace) else 0.95 * pace + 0.05 * seconds
-        training.seconds = earlier + time.monotonic() - began
         record: dict[str, Any] = {}
         if training.step % recipe.training.log_every == 0 or training.step == steps:
             rate = learning_rate(recipe, training.step - 1)
             record = {"step": training.step, "loss": sum(losses) / len(losses), "learning_rate": rate}
             losses.clear()
             _log(run, record)
-        yield Progress(training.step, steps, record, pace)
+        yield Progress(training.step, steps, record)
         if pairs and (training.step % recipe.validation.every == 0 or training.step == steps):
             validation = _validate(training, pairs)
             _log(run, validation)
-            yield Progress(training.step, steps, validation, pace)
+            yield Progress(training.step, steps, validation)
         halt = stopped() or time.monotonic() - began > 60 * max_minutes
         if training.step % recipe.training.checkpoint_every == 0 or training.step == steps or halt:
             training.save(run / CHECKPOINT)
-        if halt:
+        if halt and training.step < steps:
             return
-    _save_result(training, f"{data.resolve().name} ({len(crops.photos)} images)", run)
+    _save_result(training, run)
+    yield Progress(steps, steps, {})
 
 
 def weights_path(recipe: Recipe, run: Path) -> Path:
@@ -257,6 +260,8 @@ def weights_path(recipe: Recipe, run: Path) -> Path:
 def _open_run(training: Training, run: Path, resume: bool, start: Path | None) -> None:
     checkpoint = run / CHECKPOINT
     if resume:
+        if start is not None:
+            raise UsageError("--resume goes on from a checkpoint, --start begins anew", hint="leave one out")
         if not checkpoint.is_file():
             raise UsageError(f"{run}: holds no checkpoint to resume", hint="leave out --resume to start a run")
         training.load(checkpoint)
@@ -275,7 +280,7 @@ def _open_run(training: Training, run: Path, resume: bool, start: Path | None) -
     training.save(checkpoint)
 
 
-def _data(recipe: Recipe, folder: Path, warn: Callable[[str], None]) -> tuple[Crops, list[Pair]]:
+def _data(recipe: Recipe, folder: Path, warn: Callable[[str], None]) -> tuple[Crops, list[Pair], str]:
     settings, scale = recipe.data, int(recipe.dimensions.get("scale", 1))
     side = Crops.side(settings.patch, settings.context, scale)
     photos: Photos = load_photos(folder, side, recipe.validation.images)
@@ -295,7 +300,8 @@ def _data(recipe: Recipe, folder: Path, warn: Callable[[str], None]) -> tuple[Cr
         Pair.degraded(name, lambda pixels=pixels: pixels, degradations, scale)  # type: ignore[misc]
         for name, pixels in photos.held_out
     ]
-    return crops, pairs
+    digest = zlib.crc32(repr([photo.shape for photo in photos.training]).encode())
+    return crops, pairs, f"{folder.resolve().name} ({len(photos.training)} images, {digest:08x})"
 
 
 def _validate(training: Training, pairs: list[Pair]) -> dict[str, Any]:
@@ -309,7 +315,7 @@ def _validate(training: Training, pairs: list[Pair]) -> dict[str, Any]:
     return {"step": training.step, "protocol": protocol, **means}
 
 
-def _save_result(training: Training, data: str, run: Path) -> None:
+def _save_result(training: Training, run: Path) -> None:
     recipe = training.recipe
     with training.averaged() as model:
         tensors = {name: tensor.clone() for name, tensor in model.state_dict().items()}
@@ -317,11 +323,10 @@ def _save_result(training: Training, data: str, run: Path) -> None:
         model=recipe.model_name,
         dimensions=recipe.dimensions,
         recipe=recipe.model_dump(mode="json"),
-        data=data,
+        data=training.data.partition(", ")[0] + ")",
         licence=recipe.licence,
         version=__version__,
         steps=training.step,
-        minutes=round(training.seconds / 60, 1),
         device=describe_device(training.device),
     )
     save_weights(weights_path(recipe, run), tensors, card)

@@ -6,6 +6,7 @@ Numbers are stored as safetensors and nothing else is ever executed or unpickled
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -21,21 +22,21 @@ from imgrestore.models.contract import RestorationModel
 from imgrestore.registry import find_model
 
 
-def build(name: str, dimensions: dict[str, Any], where: str = "model") -> RestorationModel:
-    """Build a network with fresh numbers.
+def complete_dimensions(name: str, dimensions: dict[str, Any], where: str = "model") -> dict[str, Any]:
+    """Check the arguments of a model's builder and fill in those that are not given.
 
     Args:
         name: A model of the registry.
         dimensions: Arguments for its builder.
-        where: Where the dimensions stand, for messages.
+        where: Where they stand, for messages.
 
     Raises:
         UnknownNameError: No model has that name.
-        RecipeError: A dimension is unknown or of the wrong type.
+        RecipeError: A dimension is unknown, of the wrong type or out of range.
     """
     entry = find_model(name)
     builder = entry.load()
-    types = {name: kind for name, kind in get_type_hints(builder).items() if name != "return"}
+    types = {key: kind for key, kind in get_type_hints(builder).items() if key != "return"}
     for key, value in dimensions.items():
         if key not in types:
             raise RecipeError(f"unknown key '{where}.{key}'{nearest(key, types)}")
@@ -44,9 +45,16 @@ def build(name: str, dimensions: dict[str, Any], where: str = "model") -> Restor
             raise RecipeError(f"'{where}.{key}' must be of type {types[key].__name__}, got {value!r}")
         if not isinstance(value, bool) and isinstance(value, int | float) and value <= 0:
             raise RecipeError(f"'{where}.{key}' must be positive, got {value!r}")
-    if entry.scales and dimensions.get("scale", entry.default_scale) not in entry.scales:
-        raise RecipeError(f"'{where}.scale' of {name} must be one of {entry.scales}, got {dimensions['scale']}")
-    model: RestorationModel = builder(**dimensions)
+    defaults = {key: parameter.default for key, parameter in inspect.signature(builder).parameters.items()}
+    complete = defaults | dimensions
+    if entry.scales and complete["scale"] not in entry.scales:
+        raise RecipeError(f"'{where}.scale' of {name} must be one of {entry.scales}, got {complete['scale']}")
+    return complete
+
+
+def build(name: str, dimensions: dict[str, Any]) -> RestorationModel:
+    """Build a network with fresh numbers; see :func:`complete_dimensions`."""
+    model: RestorationModel = find_model(name).load()(**complete_dimensions(name, dimensions))
     return model
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import traceback
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -11,6 +14,8 @@ import typer
 from imgrestore import __version__
 from imgrestore.cli import compare, console, doctor, evaluate, models, recipes, restore, train
 from imgrestore.errors import ImgrestoreError, UsageError
+
+_COMMON = frozenset(("-q", "--quiet", "-v", "--verbose", "--debug"))
 
 app = typer.Typer(
     name="imgrestore",
@@ -42,6 +47,11 @@ def common(
     console.VERBOSITY.quiet, console.VERBOSITY.verbose, console.VERBOSITY.debug = quiet, verbose, debug
 
 
+def _terminate(number: int, _: FrameType | None) -> None:
+    """Leave by the ordinary way, so that unfinished files are removed."""
+    sys.exit(128 + number)
+
+
 app.command("restore")(restore.restore)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
@@ -51,13 +61,26 @@ app.add_typer(recipes.app, name="recipes")
 app.command("doctor")(doctor.doctor)
 
 
+def _common_options_first(arguments: list[str]) -> list[str]:
+    """Let the options that concern every command stand anywhere before ``--``."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    common = [word for word in arguments[:end] if word in _COMMON]
+    return [*common, *(word for word in arguments[:end] if word not in _COMMON), *arguments[end:]]
+
+
 def main() -> None:
-    """Run the command line; the process ends with 0 (done), 1 (something failed), 2 (usage) or 130 (interrupted)."""
+    """Run the command line.
+
+    The process ends with 0 (done), 1 (something failed), 2 (usage), or 128 and the number of the signal that ended it:
+    130 for Ctrl-C, 143 for a termination, 141 for a reader that went away.
+    """
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _terminate)
     try:
-        app()
+        app(_common_options_first(sys.argv[1:]))
     except ImgrestoreError as problem:
         if console.VERBOSITY.debug:
-            raise
+            traceback.print_exc()
         console.error(problem)
         sys.exit(2 if isinstance(problem, UsageError) else 1)
     except KeyboardInterrupt:
@@ -65,4 +88,4 @@ def main() -> None:
         sys.exit(130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+        sys.exit(141)

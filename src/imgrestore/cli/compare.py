@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from imgrestore.catalogue import choose
+from imgrestore.catalogue import choose, labelled
 from imgrestore.cli import console
 from imgrestore.cli.options import Device, PrecisionOption
 from imgrestore.errors import OutputError, UsageError
@@ -42,13 +42,13 @@ def compare(
     if output.resolve() in {photo.resolve() for photo in [*photos, *(truth or [])]}:
         raise UsageError(f"{output}: would overwrite an input")
     first = choose(model[0], scale)
-    choices = [choose(name, first.scale) for name in model]
+    choices = labelled([first, *(choose(name, first.scale) for name in model[1:])])
 
     from imgrestore.api import prepare
     from imgrestore.comparison import Subject, compare_photo
     from imgrestore.sheet import draw_sheet, save_sheet
 
-    restorers = {choice.label: prepare(choice, device=device, precision=precision) for choice in choices}
+    restorers = {label: prepare(choice, device=device, precision=precision) for label, choice in choices.items()}
     comparisons = []
     for i, photo in enumerate(photos):
         subject = Subject.load(photo, truth[i] if truth else None, degrade, first.entry.task, first.scale)

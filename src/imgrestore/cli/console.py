@@ -54,7 +54,7 @@ def record(table: dict[str, Any]) -> None:
     result(json.dumps(table, ensure_ascii=False))
 
 
-def table(rows: list[list[str]], title: str = "", *, to_stderr: bool = False) -> None:
+def table(rows: list[list[str]], *, to_stderr: bool = False) -> None:
     """Print a table whose first row holds the headings; as a result unless ``to_stderr``."""
     from rich.console import Console
     from rich.table import Table
@@ -65,7 +65,7 @@ def table(rows: list[list[str]], title: str = "", *, to_stderr: bool = False) ->
     console = stderr() if to_stderr else Console(highlight=False)
     if not console.is_terminal:
         console.width = _WIDTH_OF_A_FILE
-    drawn = Table(title=title or None, title_justify="left", header_style="bold")
+    drawn = Table(header_style="bold")
     for i, heading in enumerate(rows[0]):
         numeric = i > 0 and all(_is_number(row[i]) for row in rows[1:])
         drawn.add_column(heading, justify="right" if numeric else "left", overflow="fold")
@@ -88,19 +88,19 @@ def detail(text: str) -> None:
 
 def warn(text: str) -> None:
     """Say what a person should know although work goes on."""
-    line(f"warning: {_one_line(text)}")
+    line(f"warning: {text}")
 
 
 def error(problem: ImgrestoreError) -> None:
     """Say what is wrong and how to put it right."""
-    line(f"error: {_one_line(str(problem))}")
+    line(f"error: {problem}")
     if problem.hint:
-        line(f"hint: {_one_line(problem.hint)}")
+        line(f"hint: {problem.hint}")
 
 
 def line(text: str) -> None:
     """Write one line to standard error, whatever the verbosity."""
-    stderr().print(text, markup=False)
+    stderr().print(_one_line(text), markup=False, emoji=False)
 
 
 def _one_line(text: str) -> str:

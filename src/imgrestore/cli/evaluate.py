@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from imgrestore.catalogue import Choice, choose
+from imgrestore.catalogue import Choice, choose, labelled
 from imgrestore.cli import console
 from imgrestore.cli.options import Device, Json, Memory, PrecisionOption, Tile, parse_bytes
 from imgrestore.errors import UsageError
@@ -15,7 +15,7 @@ from imgrestore.errors import UsageError
 if TYPE_CHECKING:
     from imgrestore.engine import Restorer
     from imgrestore.evaluation import Pair
-    from imgrestore.report import Report
+    from imgrestore.report import Report, Requirement
 
 
 def evaluate(
@@ -45,38 +45,38 @@ def evaluate(
     """Measure models against ground truth, beside nearest neighbour and bicubic."""
     if sum((csv, markdown, json)) > 1:
         raise UsageError("--csv, --markdown and --json all write to standard output", hint="use one of them")
-    from imgrestore.metrics import PROTOCOLS
+    from imgrestore.evaluation import baselines
+    from imgrestore.metrics import METRICS, PROTOCOLS
     from imgrestore.report import Requirement
 
     requirements = [Requirement.parse(text) for text in require or []]
-    choices = [choose(name, scale) for name in model]
-    factor = _common_scale(choices)
-    chosen = protocol or ("y" if choices[0].entry.task == "upscale" else "rgb")
+    first = choose(model[0], scale)
+    choices = labelled([first, *(choose(name, first.scale) for name in model[1:])])
+    if not float(first.scale).is_integer():
+        raise UsageError(f"scale must be a whole number here, got {first.scale:g}")
+    factor = int(first.scale)
+    chosen = protocol or ("y" if first.entry.task == "upscale" else "rgb")
     if chosen not in PROTOCOLS:
         raise UsageError(f"no protocol is called {chosen!r}", hint=f"use {' or '.join(PROTOCOLS)}")
-    pairs = _pairs(data, lq, choices[0], factor)
+    for requirement in requirements:
+        requirement.validate(tuple(METRICS), (*baselines(factor), *choices))
+    pairs = _pairs(data, lq, first, factor)
     options: dict[str, object] = {"precision": precision, "tile": tile}
     if memory:
         options["memory"] = parse_bytes(memory)
     restorers = _restorers(choices, device, options)
     report = _measure(restorers, pairs, factor, chosen)
-    degraded = f"low-quality images from {lq}" if lq else f"degraded for {choices[0].entry.task} x{factor}"
+    degraded = f"low-quality images from {lq}" if lq else f"degraded for {first.entry.task} x{factor}"
     note = f"{data.resolve().name}: {len(pairs)} images, {degraded}; protocol {chosen}: {PROTOCOLS[chosen]}"
-    console.table(report.rows(), note, to_stderr=True)
+    console.say(note)
+    console.table(report.rows(), to_stderr=True)
     for wanted, text in ((json, report.to_json), (csv, report.to_csv), (markdown, report.to_markdown)):
         if wanted:
             console.result(text())
     if record:
-        for choice in choices:
-            _record(choice, report, data, pairs, device)
-    _gate(requirements, report, list(restorers))
-
-
-def _common_scale(choices: list[Choice]) -> int:
-    scales = {choice.scale for choice in choices}
-    if len(scales) > 1 or not float(next(iter(scales))).is_integer():
-        raise UsageError("all models of one table need the same whole scale", hint="state it with --scale")
-    return int(scales.pop())
+        for label, choice in choices.items():
+            _record(choice, label, report, data, pairs, device)
+    _gate(requirements, report, list(choices))
 
 
 def _pairs(data: Path, lq: Path | None, choice: Choice, scale: int) -> list[Pair]:
@@ -87,14 +87,10 @@ def _pairs(data: Path, lq: Path | None, choice: Choice, scale: int) -> list[Pair
     return degraded_pairs(data, standard_degradations(choice.entry.task, scale), scale)
 
 
-def _restorers(choices: list[Choice], device: str, options: dict[str, object]) -> dict[str, Restorer]:
+def _restorers(choices: dict[str, Choice], device: str, options: dict[str, object]) -> dict[str, Restorer]:
     from imgrestore.api import prepare
 
-    made: dict[str, Restorer] = {}
-    for choice in choices:
-        label = choice.label if choice.label not in made else f"{choice.label} ({choice.weights})"
-        made[label] = prepare(choice, device=device, **options)
-    return made
+    return {label: prepare(choice, device=device, **options) for label, choice in choices.items()}
 
 
 def _measure(restorers: dict[str, Restorer], pairs: list[Pair], scale: int, protocol: str) -> Report:
@@ -111,27 +107,29 @@ def _measure(restorers: dict[str, Restorer], pairs: list[Pair], scale: int, prot
     return Report(scores, protocol)
 
 
-def _record(choice: Choice, report: Report, data: Path, pairs: list[Pair], device: str) -> None:
+def _record(choice: Choice, label: str, report: Report, data: Path, pairs: list[Pair], device: str) -> None:
     """Write the scores into the card of the weights, and what bf16 costs on the same images."""
-    from imgrestore.api import prepare
     from imgrestore.evaluation import card_score
     from imgrestore.weights import update_card
 
     if choice.weights is None or choice.card is None:
-        console.warn(f"{choice.label} has no weights, so there is no card to record scores in")
+        console.warn(f"{label} has no weights, so there is no card to record scores in")
+        return
+    if choice.scale != choice.network_scale:
+        console.warn(f"{label} is a {choice.network_scale:g}x network; scores at {choice.scale:g}x are not recorded")
         return
     psnr = {}
     for precision in ("fp32", "bf16"):
-        restorers = {choice.label: prepare(choice, device=device, precision=precision)}
-        psnr[precision] = _measure(restorers, pairs, int(choice.scale), report.protocol).mean(choice.label, "psnr")
-    score = card_score(report, choice.label, data.resolve().name, len(pairs))
+        restorers = _restorers({label: choice}, device, {"precision": precision})
+        psnr[precision] = _measure(restorers, pairs, int(choice.scale), report.protocol).mean(label, "psnr")
+    score = card_score(report, label, data.resolve().name, len(pairs))
     kept = [s for s in choice.card.scores if (s["data"], s["protocol"]) != (score["data"], score["protocol"])]
     loss = max(choice.card.bf16_loss_db or 0.0, round(psnr["fp32"] - psnr["bf16"], 4))
     update_card(choice.weights, scores=[*kept, score], bf16_loss_db=loss)
     console.say(f"recorded in {choice.weights.name}; bf16 costs {psnr['fp32'] - psnr['bf16']:.4f} dB here")
 
 
-def _gate(requirements: list, report: Report, methods: list[str]) -> None:  # type: ignore[type-arg]
+def _gate(requirements: list[Requirement], report: Report, methods: list[str]) -> None:
     failed = False
     for requirement in requirements:
         for method in methods:

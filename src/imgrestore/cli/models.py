@@ -62,9 +62,7 @@ def info(name: Annotated[str, typer.Argument(help="A model, or a .safetensors fi
     console.result(f"{entry.name}: {entry.summary}")
     console.result(f"task {entry.task}; from {entry.paper or 'no paper'}")
     for (_, scale), card in cards.items():
-        console.result(
-            f"\n{scale}x weights: {card.steps} steps in {card.minutes:g} minutes on {card.device}, {card.licence}"
-        )
+        console.result(f"\n{scale}x weights: {card.steps} steps on {card.device}, {card.licence}")
         console.result(f"  trained on {card.data}, recipe {card.recipe.get('name', '?')}, dimensions {card.dimensions}")
         for score in card.scores:
             metrics = ", ".join(f"{k} {v:.4f}" for k, v in score.items() if isinstance(v, float))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 def restore(
     inputs: Annotated[list[Path], typer.Argument(help="Photos, folders, or - for standard input.", show_default=False)],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="A file, a folder, or -; beside each input by default.")
+        str | None, typer.Option("--output", "-o", help="A file, a folder, or -; beside each input by default.")
     ] = None,
     model: Annotated[str | None, typer.Option("--model", "-m", help="Name of a model, or a .safetensors file.")] = None,
     task: Annotated[str | None, typer.Option("--task", "-t", help="Take the default model of this task.")] = None,
@@ -45,13 +46,22 @@ def restore(
     from imgrestore.jobs import STREAM, Request, plan
 
     choice = _choose(model, task, scale)
-    if json and output == STREAM:
-        raise UsageError("--json and -o - both write to standard output", hint="leave one out")
     stdin = _read_stdin(inputs) if STREAM in inputs else None
-    request = Request(inputs, output, recursive, format_name, overwrite, stdin)
+    request = Request(
+        inputs,
+        output=Path(output) if output is not None else None,
+        into_folder=output is not None and output.endswith(("/", os.sep)),
+        recursive=recursive,
+        format_name=format_name,
+        overwrite=overwrite,
+        stdin=stdin,
+    )
     planned = plan(request, choice)
-    if any(job.destination == STREAM for job in planned.jobs) and sys.stdout.isatty():
-        raise UsageError("an image is not written to a terminal", hint="redirect standard output, or give -o FILE")
+    if any(job.destination == STREAM for job in planned.jobs):
+        if json:
+            raise UsageError("--json and the image both go to standard output", hint="give -o FILE")
+        if sys.stdout.isatty():
+            raise UsageError("an image is not written to a terminal", hint="redirect standard output, or give -o FILE")
     if dry_run:
         _show_plan(planned)
         raise typer.Exit(1 if planned.failures else 0)
@@ -127,6 +137,6 @@ def _run(planned: Plan, choice: Choice, json: bool, saving: dict[str, Any], **op
 
     restorer = prepare(choice, **options)
     with console.meter("restoring", sum(job.pixels for job in planned.jobs), "MP", 1e6) as meter:
-        for record in run(planned.jobs, restorer, choice.label, SaveOptions(**saving), meter.advance):
+        for record in run(planned.jobs, restorer, choice.entry.name, SaveOptions(**saving), meter.advance):
             report(record)
     return failures

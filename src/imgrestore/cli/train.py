@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,7 +30,7 @@ def train(
 ) -> None:
     """Train a model; a run stopped at any moment can be resumed."""
     from imgrestore.devices import choose_device
-    from imgrestore.recipes import load_recipe
+    from imgrestore.recipes.recipe import load_recipe
     from imgrestore.trainer import train as training
     from imgrestore.trainer import weights_path
 
@@ -45,7 +46,7 @@ def train(
             resume=resume,
             start=start,
             max_minutes=max_minutes,
-            stopped=lambda: stop.asked,
+            stopped=lambda: bool(stop.number),
             warn=console.warn,
         ):
             if first:
@@ -58,13 +59,17 @@ def train(
                 console.record(progress.record)
     if step < chosen.training.steps:
         console.say(f"stopped at step {step} of {chosen.training.steps}; go on with:")
-        console.say(f"  imgrestore train --recipe {recipe} --data {data} --run {folder} --resume{_again(changes)}")
-        raise typer.Exit(130 if stop.asked else 0)
+        again = ["imgrestore", "train", "--recipe", recipe, "--data", str(data), "--run", str(folder), "--resume"]
+        again += ["--device", device, *(word for change in changes or [] for word in ("--set", change))]
+        console.say(f"  {shlex.join(again)}")
+        raise typer.Exit(128 + stop.number if stop.number else 0)
     console.say(f"trained {step} steps: {weights_path(chosen, folder)}")
 
 
 class _Stop:
-    asked = False
+    """Which signal asked the run to stop; 0 is none."""
+
+    number = 0
 
 
 @contextmanager
@@ -73,7 +78,7 @@ def _stop_on_signal() -> Iterator[_Stop]:
     stop = _Stop()
 
     def ask(number: int, _: FrameType | None) -> None:
-        stop.asked = True
+        stop.number = number
         signal.signal(number, signal.default_int_handler)
         console.say("stopping after this step, with a checkpoint")
 
@@ -92,7 +97,3 @@ def _note(record: dict[str, object]) -> str:
         base = record.get("bicubic_psnr", record.get("input_psnr"))
         return f"PSNR {record['model_psnr']:.2f} (unrestored {base:.2f}) "
     return ""
-
-
-def _again(changes: list[str] | None) -> str:
-    return "".join(f" --set {change}" for change in changes or [])

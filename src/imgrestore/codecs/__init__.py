@@ -6,6 +6,7 @@ apart by their content.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from imgrestore.codecs.formats import FORMATS, HEAD, WRITABLE, Format, recognise
@@ -13,7 +14,16 @@ from imgrestore.codecs.options import SaveOptions
 from imgrestore.errors import InputError
 from imgrestore.image import Image, ImageStream
 
-__all__ = ["SaveOptions", "detect", "looks_like_image", "open_image", "read_image", "versions", "write_image"]
+__all__ = [
+    "SaveOptions",
+    "detect",
+    "find_images",
+    "looks_like_image",
+    "open_image",
+    "read_image",
+    "versions",
+    "write_image",
+]
 
 
 def detect(data: Path | bytes, name: str) -> Format:
@@ -41,6 +51,30 @@ def looks_like_image(path: Path) -> bool:
         return recognise(_head(path, str(path))) is not None
     except InputError:
         return False
+
+
+def find_images(folder: Path, *, recursive: bool = True, leave_out: Path | None = None) -> list[Path]:
+    """Return the visible image files in a folder in a fixed order.
+
+    Args:
+        folder: Where to look.
+        recursive: Whether its sub-folders are searched.
+        leave_out: A folder that is not searched.
+
+    Raises:
+        InputError: The folder does not exist.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder", hint="it takes a folder of images")
+    found: list[Path] = []
+    hidden = leave_out.resolve() if leave_out is not None else None
+    for root, folders, files in os.walk(folder):
+        here = Path(root)
+        visible = sorted(f for f in folders if not f.startswith("."))
+        folders[:] = [f for f in visible if recursive and (here / f).resolve() != hidden]
+        paths = (here / name for name in sorted(files) if not name.startswith("."))
+        found += [path for path in paths if path.is_file() and looks_like_image(path)]
+    return found
 
 
 def open_image(data: Path | bytes, name: str | None = None) -> ImageStream:

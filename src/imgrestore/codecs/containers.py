@@ -1,6 +1,6 @@
 """Putting metadata into a finished JPEG, PNG, WebP or TIFF file without touching anything else in it.
 
-libvips rewrites EXIF through a library that drops entries it does not know, and stores none in TIFF; the block is
+libvips rewrites EXIF through a library that drops entries it does not know, and stores none in TIFF; EXIF blocks are
 therefore added here, byte for byte.
 """
 
@@ -14,45 +14,52 @@ from pathlib import Path
 from typing import BinaryIO
 
 from imgrestore.codecs import exif
+from imgrestore.image import Metadata
 
 _LONGEST_SEGMENT = 65533
+TIFF_IPTC = 0x83BB
+"""Tag of IPTC in a TIFF file."""
 
 
-def embed_exif(path: Path, format_name: str, block: bytes) -> str | None:
-    """Put an EXIF block into the file at ``path``, which has none yet.
+def embed(path: Path, format_name: str, metadata: Metadata) -> list[str]:
+    """Put what libvips cannot write faithfully into a finished file that nobody else reads yet.
+
+    That is EXIF everywhere, IPTC in TIFF, and the resolution of JPEG, which libvips writes without a JFIF segment.
 
     Args:
-        path: A finished file that nobody else reads yet.
+        path: The file.
         format_name: ``"jpeg"``, ``"png"``, ``"webp"`` or ``"tiff"``.
-        block: The block, from its byte order on.
+        metadata: What it should carry.
 
     Returns:
-        None, or one line that says why the block could not be kept.
+        One line for each thing that could not be kept.
     """
+    if format_name == "tiff":
+        return _into_tiff(path, metadata)
+    lost = []
+    if format_name == "jpeg" and metadata.density is not None:
+        inches = (min(65535, max(1, round(value * 25.4))) for value in metadata.density)
+        jfif = struct.pack(">H5sHBHHBB", 16, b"JFIF\0", 0x0102, 1, *inches, 0, 0)
+        _insert(path, 2, b"\xff\xe0" + jfif)
+    if metadata.iptc is not None and format_name != "jpeg":
+        lost.append(f"{format_name} has no place for IPTC, which was left out")
+    if metadata.exif is not None:
+        lost += _embed_exif(path, format_name, metadata.exif)
+    return lost
+
+
+def _embed_exif(path: Path, format_name: str, block: bytes) -> list[str]:
     if format_name == "jpeg":
         segment = b"Exif\0\0" + block
         if len(segment) > _LONGEST_SEGMENT:
-            return f"EXIF of {len(block)} bytes does not fit into a JPEG and was left out"
+            return [f"EXIF of {len(block)} bytes does not fit into a JPEG and was left out"]
         _insert(path, _after_jfif(path), b"\xff\xe1" + struct.pack(">H", len(segment) + 2) + segment)
     elif format_name == "png":
         chunk = struct.pack(">I", len(block)) + b"eXIf" + block + struct.pack(">I", zlib.crc32(b"eXIf" + block))
         _insert(path, 8 + 25, chunk)
-    elif format_name == "webp":
+    else:
         _add_webp_chunk(path, block)
-    elif format_name == "tiff":
-        _add_tiff_directory(path, block)
-    return None
-
-
-def embed_density(path: Path, density: tuple[float, float]) -> None:
-    """State the resolution of a JPEG file, which libvips writes without a JFIF segment.
-
-    Args:
-        path: A finished JPEG file without application segments at its start.
-        density: Pixels per millimetre along x and y.
-    """
-    inches = (min(65535, max(1, round(value * 25.4))) for value in density)
-    _insert(path, 2, b"\xff\xe0" + struct.pack(">H5sHBHHBB", 16, b"JFIF\0", 0x0102, 1, *inches, 0, 0))
+    return []
 
 
 def _after_jfif(path: Path) -> int:
@@ -113,11 +120,20 @@ def _webp_size(path: Path) -> tuple[int, int, bool]:
     return width & 0x3FFF, height & 0x3FFF, False
 
 
-def _add_tiff_directory(path: Path, block: bytes) -> None:
+def _into_tiff(path: Path, metadata: Metadata) -> list[str]:
+    blobs = {TIFF_IPTC: metadata.iptc} if metadata.iptc is not None else {}
+    if metadata.exif is None and not blobs:
+        return []
+    lost = []
     with path.open("rb+") as file:
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            link, pointer, appended = exif.into_tiff(data, block)
+            try:
+                link, pointer, appended = exif.into_tiff(data, metadata.exif, blobs)
+            except ValueError as error:
+                lost.append(f"EXIF could not be moved into a TIFF ({error}) and was left out")
+                link, pointer, appended = exif.into_tiff(data, None, blobs)
         file.seek(0, 2)
         file.write(appended)
         file.seek(link)
         file.write(pointer)
+    return lost

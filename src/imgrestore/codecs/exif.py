@@ -17,6 +17,7 @@ from mmap import mmap
 ORIENTATION = 0x0112
 _WIDTH, _HEIGHT = 0xA002, 0xA003
 _EXIF_DIRECTORY, _GPS_DIRECTORY, _INTEROP_DIRECTORY = 0x8769, 0x8825, 0xA005
+_DEEPEST = 3
 _POINTERS = (_EXIF_DIRECTORY, _GPS_DIRECTORY, _INTEROP_DIRECTORY)
 _TYPE_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 
@@ -129,19 +130,32 @@ def from_tiff(data: bytes | mmap) -> bytes | None:
     return _serialise(structure, kept) if kept else None
 
 
-def into_tiff(data: bytes | mmap, block: bytes) -> tuple[int, bytes, bytes]:
-    """Plan how an EXIF block is added to a finished TIFF file.
+def tiff_value(data: bytes | mmap, tag: int) -> bytes | None:
+    """Return the bytes of an entry of a TIFF file's first directory, or None if there is none."""
+    structure = Structure(data)
+    return next((entry.value for entry in structure.entries(structure.first) if entry.tag == tag), None)
+
+
+def into_tiff(data: bytes | mmap, block: bytes | None, blobs: dict[int, bytes]) -> tuple[int, bytes, bytes]:
+    """Plan how metadata is added to a finished TIFF file.
 
     Args:
         data: The file.
-        block: The EXIF block.
+        block: An EXIF block, or None.
+        blobs: Bytes to add as entries of their own, by tag.
 
     Returns:
         Where the file's link to its first directory stands, the bytes that replace the link, and the bytes to append.
+
+    Raises:
+        ValueError: The block cannot be parsed.
     """
-    file, exif = Structure(data), Structure(block)
+    file = Structure(data)
     own = {entry.tag: entry for entry in file.entries(file.first)}
-    added = {e.tag: e for e in exif.entries(exif.first) if e.tag in DESCRIPTIVE and e.tag not in own}
+    own |= {tag: Entry(tag, 7, len(value), value, 0) for tag, value in blobs.items()}
+    exif = Structure(block) if block is not None else file
+    described = exif.entries(exif.first) if block is not None else ()
+    added = {entry.tag: entry for entry in described if entry.tag in DESCRIPTIVE and entry.tag not in own}
     start = len(data) + len(data) % 2
     body = _directory(file, list(own.values()), exif, list(added.values()), start)
     link, number = (8, "Q") if file.big else (4, "I")
@@ -166,23 +180,27 @@ def _serialise(structure: Structure, kept: list[Entry]) -> bytes:
     return head + _directory(classic, [], structure, kept, 8)
 
 
-def _directory(target: Structure, own: list[Entry], source: Structure, added: list[Entry], start: int) -> bytes:
+def _directory(
+    target: Structure, own: list[Entry], source: Structure, added: list[Entry], start: int, depth: int = 0
+) -> bytes:
     """Write a directory at position ``start`` of ``target`` with its own entries and those of another structure.
 
     Sub-directories of the other structure are written behind it, recursively.
     """
-    entries = [(entry, target) for entry in own] + [(entry, source) for entry in added]
-    entries.sort(key=lambda pair: pair[0].tag)
+    if depth > _DEEPEST:
+        raise ValueError("directories that point at each other")
+    entries = [(entry, target, False) for entry in own] + [(entry, source, True) for entry in added]
+    entries.sort(key=lambda item: item[0].tag)
     size, inline, number = (20, 8, "Q") if target.big else (12, 4, "I")
     table = struct.pack(target.order + ("Q" if target.big else "H"), len(entries))
     values = b""
     behind = start + len(table) + size * len(entries) + (8 if target.big else 4)
-    for entry, origin in entries:
+    for entry, origin, foreign in entries:
         value, kind, count = _converted(entry.value, entry.kind, origin.order, target.order), entry.kind, entry.count
         position = behind + len(values)
-        if origin is source and entry.tag in _POINTERS:
+        if foreign and entry.tag in _POINTERS:
             below = [e for e in source.entries(source.integer(entry)) if e.tag != entry.tag]
-            values += _directory(target, [], source, below, position)
+            values += _directory(target, [], source, below, position, depth + 1)
             value, kind, count = struct.pack(target.order + "I", position), 4, 1
         elif len(value) > inline:
             values += value + bytes(len(value) % 2)

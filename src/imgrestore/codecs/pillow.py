@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image as PillowImage
 from PIL import ImageOps
 
+from imgrestore.codecs import exif
 from imgrestore.codecs.formats import Format
 from imgrestore.errors import InputError
 from imgrestore.image import Image, ImageStream, Metadata, Pixels
@@ -42,13 +43,34 @@ def open_stream(data: Path | bytes, name: str, form: Format) -> ImageStream:
         raise
     except Exception as error:  # Pillow raises at least eight kinds on bad files; each means the file is bad.
         raise InputError(f"{name}: not a readable {form.name} file ({error})", hint="the file may be damaged") from None
-    return Image(_samples(image), Metadata(icc=image.info.get("icc_profile"))).stream()
+    return Image(_samples(image, name), _metadata(image)).stream()
 
 
-def _samples(image: Picture) -> Pixels:
-    """Return (H, W, C) of uint8, or uint16 for modes of more than 8 bits."""
+def _metadata(image: Picture) -> Metadata:
+    """Return what a PIL image that has been turned upright carries."""
+    block = image.info.get("exif")
+    density = image.info.get("dpi")
+    return Metadata(
+        icc=image.info.get("icc_profile"),
+        exif=exif.updated(block.removeprefix(b"Exif\0\0"), image.width, image.height) if block else None,
+        xmp=image.info.get("xmp"),
+        density=(float(density[0]) / 25.4, float(density[1]) / 25.4) if density else None,
+    )
+
+
+def _samples(image: Picture, name: str) -> Pixels:
+    """Return (H, W, C) of uint8, or uint16 for modes of more than 8 bits.
+
+    Raises:
+        InputError: The samples fit into neither.
+    """
     if image.mode.startswith("I"):
-        return np.asarray(image).astype(np.uint16)[..., None]
+        wide = np.asarray(image)
+        if wide.min() < 0 or wide.max() > 65535:
+            raise InputError(f"{name}: its values do not fit into 16 bits", hint="scale them to 0 to 65535")
+        return wide.astype(np.uint16)[..., None]
+    if image.mode == "F":
+        raise InputError(f"{name}: PIL images of mode F have no fixed range", hint="give a float array in [0, 1]")
     if image.mode not in ("L", "LA", "RGB", "RGBA"):
         transparent = "transparency" in image.info
         image = image.convert("RGBA" if transparent else _MODES.get(image.mode, "RGB"))
@@ -59,10 +81,10 @@ def _samples(image: Picture) -> Pixels:
 def _deep_colour(data: Path | bytes) -> bool:
     """Return whether a PPM says more than 255 levels of colour, which Pillow would cut to 8 bits in silence."""
     if isinstance(data, bytes):
-        head = data[:256]
+        head = data[:65536]
     else:
         with data.open("rb") as file:
-            head = file.read(256)
+            head = file.read(65536)
     words = [w for line in head.splitlines() if not line.startswith(b"#") for w in line.split(b"#")[0].split()]
     return words[0] in (b"P3", b"P6") and len(words) > 3 and words[3].isdigit() and int(words[3]) > 255
 
@@ -70,7 +92,7 @@ def _deep_colour(data: Path | bytes) -> bool:
 def from_pillow(image: Picture) -> Image:
     """Take a PIL image with its profile, upright."""
     upright = ImageOps.exif_transpose(image)
-    return Image(_samples(upright), Metadata(icc=upright.info.get("icc_profile")))
+    return Image(_samples(upright, "the image"), _metadata(upright))
 
 
 def to_pillow(image: Image) -> Picture:

@@ -6,23 +6,24 @@ import logging
 import mmap
 import os
 import queue
+import re
 import struct
 import threading
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyvips
 
-from imgrestore.codecs import exif
-from imgrestore.codecs.containers import embed_density, embed_exif
+from imgrestore.codecs import exif, iptc
+from imgrestore.codecs.containers import TIFF_IPTC, embed
 from imgrestore.codecs.formats import Format
 from imgrestore.codecs.options import SaveOptions
 from imgrestore.errors import InputError, OutputError
-from imgrestore.image import Header, ImageStream, Metadata, Pixels
-from imgrestore.rows import BAND
+from imgrestore.image import BAND, Header, ImageStream, Metadata, Pixels
 
 logging.getLogger("pyvips").setLevel(logging.CRITICAL)
 pyvips.cache_set_max(0)
@@ -66,12 +67,12 @@ def open_stream(data: Path | bytes, name: str, form: Format) -> ImageStream:
         raise InputError(f"{name}: holds {image.get('n-pages')} pages", hint="save one page as a file of its own")
     if image.format == "double":
         image = image.cast("float")
-    block = _exif_block(image, data, form)
+    block, records = _exif_and_iptc(image, data, form)
     metadata = Metadata(
         icc=_field(image, "icc-profile-data"),
         exif=exif.updated(block, image.width, image.height) if block else None,
-        xmp=_field(image, "xmp-data"),
-        iptc=_field(image, "iptc-data"),
+        xmp=_upright_xmp(_field(image, "xmp-data")),
+        iptc=records,
         density=density,
     )
     dtype = np.dtype(_DTYPES[image.format])
@@ -102,7 +103,7 @@ def write_stream(stream: ImageStream, path: Path, form: Format, options: SaveOpt
 
     def encode() -> None:
         try:
-            _save(_with_metadata(feed.image(), header), path, form, options)
+            _save(_with_metadata(feed.image(), header, form), path, form, options)
         except pyvips.Error as error:
             failure.append(error)
         finally:
@@ -123,13 +124,10 @@ def write_stream(stream: ImageStream, path: Path, form: Format, options: SaveOpt
         encoder.join()
     if failure:
         raise OutputError(f"{path.parent}: cannot be written as {form.name} ({_reason(failure[0])})")
-    if form.name == "jpeg" and header.metadata.density is not None:
-        embed_density(path, header.metadata.density)
-    if header.metadata.exif is None:
-        return []
-    block = exif.updated(header.metadata.exif, header.width, header.height)
-    lost = embed_exif(path, form.name, block)
-    return [lost] if lost else []
+    metadata = header.metadata
+    if metadata.exif is not None:
+        metadata = replace(metadata, exif=exif.updated(metadata.exif, header.width, header.height))
+    return embed(path, form.name, metadata)
 
 
 class _RowFeed:
@@ -224,7 +222,8 @@ def _bands(image: Any, dtype: np.dtype[Any], name: str, form: Format) -> Iterato
 def _standard_colour(image: Any, name: str) -> tuple[Any, tuple[str, ...]]:
     """Turn CMYK and other colour spaces that networks do not know into sRGB."""
     if image.interpretation == "cmyk":
-        converted = image.icc_transform("srgb", embedded=True, input_profile="cmyk", intent="relative")
+        depth = 16 if image.format == "ushort" else 8
+        converted = image.icc_transform("srgb", embedded=True, input_profile="cmyk", intent="relative", depth=depth)
         return converted, (f"{name}: CMYK was converted to sRGB",)
     if image.interpretation in _PROFILED:
         return image.colourspace("srgb"), (f"{name}: {image.interpretation} was converted to sRGB",)
@@ -232,35 +231,41 @@ def _standard_colour(image: Any, name: str) -> tuple[Any, tuple[str, ...]]:
 
 
 def _density(image: Any) -> tuple[float, float] | None:
-    """Return pixels per millimetre; libvips says 1 where a file says nothing."""
-    return None if image.xres == 1.0 and image.yres == 1.0 else (float(image.xres), float(image.yres))
+    """Return pixels per millimetre; libvips says 1, or 72 an inch, where a file says nothing."""
+    unstated = any(abs(image.xres - value) < 1e-3 and abs(image.yres - value) < 1e-3 for value in (1.0, 72 / 25.4))
+    return None if unstated else (float(image.xres), float(image.yres))
+
+
+def _upright_xmp(packet: bytes | None) -> bytes | None:
+    """Return an XMP packet that says what has been done: the image is upright."""
+    return re.sub(rb"(tiff:Orientation(?:=[\"']|>))[2-8]", rb"\g<1>1", packet) if packet else packet
 
 
 def _field(image: Any, name: str) -> bytes | None:
     return bytes(image.get(name)) if image.get_typeof(name) else None
 
 
-def _exif_block(image: Any, data: Path | bytes, form: Format) -> bytes | None:
-    """Return the EXIF block from its byte order on; of a TIFF file, its descriptive entries as such a block."""
+def _exif_and_iptc(image: Any, data: Path | bytes, form: Format) -> tuple[bytes | None, bytes | None]:
+    """Return the EXIF block from its byte order on, and the bare IPTC records; a TIFF file's are read from the file."""
     if form.name != "tiff":
         block = _field(image, "exif-data")
-        return block.removeprefix(b"Exif\0\0") if block else None
+        return block.removeprefix(b"Exif\0\0") if block else None, iptc.unwrapped(_field(image, "iptc-data") or b"")
     try:
         if isinstance(data, bytes):
-            return exif.from_tiff(data)
+            return exif.from_tiff(data), iptc.unwrapped(exif.tiff_value(data, TIFF_IPTC) or b"")
         with data.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            return exif.from_tiff(content)
+            return exif.from_tiff(content), iptc.unwrapped(exif.tiff_value(content, TIFF_IPTC) or b"")
     except ValueError:
-        return None
+        return None, None
 
 
-def _with_metadata(image: Any, header: Header) -> Any:
+def _with_metadata(image: Any, header: Header, form: Format) -> Any:
     image = image.copy()
     metadata = header.metadata
     for name, block in (
         ("icc-profile-data", metadata.icc),
         ("xmp-data", metadata.xmp),
-        ("iptc-data", metadata.iptc),
+        ("iptc-data", iptc.wrapped(metadata.iptc) if metadata.iptc and form.name == "jpeg" else None),
     ):
         if block is not None:
             image.set_type(pyvips.GValue.blob_type, name, block)

@@ -1,0 +1,70 @@
+"""The weights that come with the package, on a photo that training never saw."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from imgrestore.api import load_model
+from imgrestore.cards import shipped
+from imgrestore.codecs import read_image
+from imgrestore.evaluation import Pair, standard_degradations
+from imgrestore.filters import resize
+from imgrestore.metrics import psnr
+from imgrestore.weights import load_weights
+
+PHOTO = Path(__file__).parent.parent / "docs" / "images" / "circuit.jpg"
+SHIPPED = sorted(shipped())
+
+
+@pytest.fixture(scope="module")
+def photo_pixels():
+    return read_image(PHOTO).rgb8()[100:388, 200:520]
+
+
+def test_shipped_weights_cover_the_default_model() -> None:
+    assert {("resnet-sr", 2), ("resnet-sr", 4)} <= shipped().keys()
+
+
+@pytest.mark.parametrize(("name", "scale"), SHIPPED)
+def test_cards_say_what_the_weights_are(name: str, scale: int) -> None:
+    model, card = load_weights(shipped()[name, scale])
+    assert model.scale == scale == card.scale
+    assert card.licence and card.steps and card.device and card.data and card.recipe
+    assert card.scores and card.bf16_loss_db is not None
+    for score in card.scores:
+        assert score["psnr"] > score["bicubic_psnr"] > score["nearest_psnr"]
+
+
+@pytest.mark.parametrize(("name", "scale"), SHIPPED)
+def test_better_than_bicubic_without_shift_or_tint(name: str, scale: int, photo_pixels) -> None:
+    lq, gt = Pair.degraded("circuit", lambda: photo_pixels, standard_degradations("upscale", scale), scale).load()
+    restored = load_model(name, scale, device="cpu").restore_tensor(lq)
+    bicubic = resize(lq, (gt.shape[1], gt.shape[2]))
+    assert psnr(restored, gt, "y", scale) > psnr(bicubic, gt, "y", scale) + 0.4
+    assert (restored.mean(dim=(1, 2)) - bicubic.mean(dim=(1, 2))).abs().max() < 1 / 255
+    assert max(abs(offset) for offset in shift(restored, bicubic)) < 0.02 * scale
+
+
+def shift(moved: Tensor, reference: Tensor) -> tuple[float, float]:
+    """Return by how many pixels a picture is moved against another, by least squares on the gradients."""
+    moved, reference = (x[:, 8:-8, 8:-8].double() for x in (moved, reference))
+    dy, dx = torch.gradient(reference, dim=(1, 2))
+    gradients = torch.stack([dy.flatten(), dx.flatten()], dim=1)
+    solution = torch.linalg.lstsq(gradients, (reference - moved).flatten()[:, None]).solution
+    return float(solution[0]), float(solution[1])
+
+
+def test_the_measure_of_shift_sees_a_shift() -> None:
+    picture = resize(torch.rand(3, 30, 30, generator=torch.Generator().manual_seed(0)), (240, 240))
+    assert shift(picture, picture) == pytest.approx((0, 0), abs=1e-9)
+    moved = 0.9 * picture + 0.1 * picture.roll(1, dims=2)
+    assert shift(moved, picture) == pytest.approx((0, 0.1), abs=0.01)
+
+
+@pytest.mark.parametrize(("name", "scale"), SHIPPED)
+def test_flat_areas_stay_flat(name: str, scale: int) -> None:
+    for level in (0.0, 0.25, 0.5, 1.0):
+        restored = load_model(name, scale, device="cpu").restore_tensor(torch.full((3, 40, 40), level))
+        assert (restored - level).abs().max() < 2.5 / 255
