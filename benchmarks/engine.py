@@ -9,7 +9,6 @@ of the rounds is printed. Needs only the installed package; pictures are made in
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
 import subprocess
 import sys
@@ -61,9 +60,9 @@ def network_flops(restorer: Restorer) -> float:
 def speed(restorer: Restorer, side: int) -> None:
     """Compare the engine on a square picture with the bare network on tiles of the same total size, round by round."""
     source = picture(side, side)
-    tile = restorer.choose_tile(side)
-    patch = torch.rand(1, 3, tile, tile).contiguous(memory_format=torch.channels_last)
-    count = (side / tile) ** 2
+    rows, columns = restorer.choose_tile(side)
+    patch = torch.rand(1, 3, rows, columns).contiguous(memory_format=torch.channels_last)
+    count = side * side / (rows * columns)
 
     def bare() -> None:
         with torch.inference_mode():
@@ -78,20 +77,31 @@ def speed(restorer: Restorer, side: int) -> None:
     pixels = side * side * restorer.model.scale**2 / 1e6
     flops = network_flops(restorer) * side * side / 1e9
     share = statistics.median(flops / t / rate for t, rate in zip(bare_times, rates, strict=True))
-    print(f"precision {restorer.precision}, tile {tile}, {torch.get_num_threads()} threads")
+    print(f"precision {restorer.precision}, tile {rows}x{columns}, {torch.get_num_threads()} threads")
     print(f"  matrix product {statistics.median(rates):8.0f} GFLOPS")
     print(f"  bare network   {statistics.median(bare_times) / pixels:8.3f} s per output MP, {share:.0%} of that rate")
     print(f"  engine         {statistics.median(ratios):8.0%} of the bare network's speed")
 
 
+WATCHER = """
+import os, subprocess, sys, time
+began = time.perf_counter()
+child = subprocess.Popen([sys.executable, "-m", "imgrestore", "-q", *sys.argv[1:]], stdout=subprocess.DEVNULL)
+status, usage = os.wait4(child.pid, 0)[1:]
+print(status, time.perf_counter() - began, usage.ru_maxrss / 1e3)
+"""
+
+
 def process(arguments: list[str]) -> tuple[float, float]:
-    """Run the command line and return wall-clock seconds and peak memory in MB."""
-    began = time.perf_counter()
-    child = subprocess.Popen([sys.executable, "-m", "imgrestore", "-q", *arguments], stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(child.pid, 0)
+    """Run the command line and return wall-clock seconds and peak memory in MB.
+
+    A small process of its own starts and watches it: a child's peak counts the memory of the process that starts it.
+    """
+    done = subprocess.run([sys.executable, "-c", WATCHER, *arguments], stdout=subprocess.PIPE, text=True, check=True)
+    status, wall, peak = (float(word) for word in done.stdout.split())
     if status:
         raise SystemExit(f"imgrestore {' '.join(arguments)} failed")
-    return time.perf_counter() - began, usage.ru_maxrss / 1e3
+    return wall, peak
 
 
 def main() -> None:

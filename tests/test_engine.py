@@ -205,9 +205,9 @@ def test_out_of_memory_halves_the_tile_and_goes_on() -> None:
     restorer, lq = Restorer(Greedy(), tile=128), image(200, 150)
     assert torch.equal(restorer.restore_tensor(lq), lq)
     assert restorer.notices == [
-        "out of memory: tile halved to 64 pixels",
-        "out of memory: tile halved to 32 pixels",
-        "out of memory: tile halved to 16 pixels",
+        "out of memory: tiles halved to 64x64 pixels",
+        "out of memory: tiles halved to 32x32 pixels",
+        "out of memory: tiles halved to 16x16 pixels",
     ]
 
     class Hopeless(Greedy):
@@ -220,8 +220,10 @@ def test_out_of_memory_halves_the_tile_and_goes_on() -> None:
 
 def test_tile_follows_from_the_budget() -> None:
     model = random_model("resnet-sr", 2)
-    sides = [Restorer(model, memory=budget).choose_tile(4000) for budget in (80 * 2**20, 300 * 2**20, 2**31)]
-    assert sides == sorted(sides) and sides[0] < sides[-1]
+    tiles = [Restorer(model, memory=budget).choose_tile(4000) for budget in (50 * 2**20, 150 * 2**20, 2**31)]
+    areas = [rows * columns for rows, columns in tiles]
+    assert areas == sorted(areas) and areas[0] < areas[-1] == 256 * 1024
+    assert Restorer(model, tile=77).choose_tile(4000) == (77, 77)
     with pytest.raises(UsageError, match=r"budget of 1M is too small.*4000"):
         Restorer(model, memory=2**20).choose_tile(4000)
 

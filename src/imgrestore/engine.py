@@ -34,7 +34,7 @@ from imgrestore.tiling import Span, blended_spans, exact_span, exact_spans
 DEFAULT_MEMORY = 2**30
 """Budget for the engine's own buffers when the user names none, in bytes."""
 
-_LARGEST_TILE = 512
+_LARGEST_TILE = (256, 1024)
 _SMALLEST_TILE = 16
 
 _ONE_KERNEL_PIXELS = 2560
@@ -117,7 +117,7 @@ class Restorer:
         extent, target = (header.height, header.width), (result.height, result.width)
         bands = (_to_tensor(band, header.peak) for band in source.bands)
         if not header.alpha:
-            for band in self._colour(bands, extent, target):
+            for band in rebanded(self._colour(bands, extent, target)):
                 yield _from_tensor(band, result)
             return
         extended = with_context(bands, header.height, EXTENSION_REACH, extend_under_transparency)
@@ -128,7 +128,7 @@ class Restorer:
             if target != extent
             else (band[3:] for band in second)
         )
-        pair = rebanded(colour, result.height), rebanded(alpha, result.height)
+        pair = rebanded(colour), rebanded(alpha)
         for colour_band, alpha_band in zip(*pair, strict=True):
             yield _from_tensor(torch.cat([colour_band, alpha_band.clamp(0, 1)]), result)
 
@@ -146,7 +146,7 @@ class Restorer:
             yield from rows
             return
         unrestored = resize_rows(base, extent, target) if target != extent else base
-        for restored, original in zip(rebanded(rows, target[0]), rebanded(unrestored, target[0]), strict=True):
+        for restored, original in zip(rebanded(rows), rebanded(unrestored), strict=True):
             yield original + self.strength * (restored - original)
 
     def _network_rows(self, source: RowWindow, height: int, width: int) -> Iterator[Tensor]:
@@ -157,32 +157,32 @@ class Restorer:
 
     def _exact_rows(self, source: RowWindow, height: int, width: int) -> Iterator[Tensor]:
         """Run the network on tiles with their context and keep what the context cannot spoil."""
-        multiple = self.model.multiple_of
-        halo = math.ceil(self.model.halo / multiple) * multiple
-        padded_height, padded_width = (math.ceil(side / multiple) * multiple for side in (height, width))
-        tile = self.choose_tile(width)
+        halo, padded_height, padded_width = (self._aligned(side) for side in (self.model.halo, height, width))
+        rows, columns = self.choose_tile(width)
         top = 0
         while top < height:
-            row = exact_span(top, padded_height, tile, halo)
+            row = exact_span(top, padded_height, rows, halo)
             strip = _replicate(
                 source.take(row.start, min(row.stop, height)), row.stop - max(height, row.start), padded_width - width
             )
             try:
                 canvas = self._canvas(row, padded_width)
-                for column in exact_spans(padded_width, tile, halo):
+                for column in exact_spans(padded_width, columns, halo):
                     self._add_tile(canvas, strip, row, column)
             except RuntimeError as error:
                 if not is_out_of_memory(error):
                     raise
-                if tile <= max(_SMALLEST_TILE, multiple):
+                if max(rows, columns) <= max(_SMALLEST_TILE, self.model.multiple_of):
                     raise ComputeError(
-                        f"out of memory even with tiles of {tile} pixels", hint="close other programs, or --device cpu"
+                        f"out of memory even with tiles of {rows}x{columns} pixels",
+                        hint="close other programs, or use --device cpu",
                     ) from None
-                tile = max(multiple, tile // 2 // multiple * multiple)
-                self.notices.append(f"out of memory: tile halved to {tile} pixels")
+                rows, columns = (self._aligned(max(_SMALLEST_TILE, side // 2)) for side in (rows, columns))
+                self.notices.append(f"out of memory: tiles halved to {rows}x{columns} pixels")
                 continue
             kept = round((min(row.keep_stop, height) - top) * self.model.scale)
             yield canvas[:, :kept, : round(width * self.model.scale)]
+            del canvas  # before the next one is made
             top = row.keep_stop
 
     def _blended_rows(self, source: RowWindow, height: int, width: int) -> Iterator[Tensor]:
@@ -244,31 +244,33 @@ class Restorer:
             hint="the input or the weights hold extreme values; 'imgrestore models verify' checks the weights",
         )
 
-    def choose_tile(self, width: int) -> int:
-        """Return the side of a tile in input pixels that keeps the budget for an image of this width.
+    def choose_tile(self, width: int) -> tuple[int, int]:
+        """Return the height and width of a tile in input pixels that keeps the budget for an image of this width.
+
+        Tiles are wider than high: the rows of a whole band of tiles are held until the band is done.
 
         Raises:
             UsageError: Not even the smallest tile fits into the budget.
         """
-        model, multiple = self.model, self.model.multiple_of
-        if self.tile is not None:
-            return math.ceil(self.tile / multiple) * multiple
-        tile = _LARGEST_TILE
-        while self._bytes(tile, width) > self.memory and tile > _SMALLEST_TILE:
-            tile //= 2
-        if self._bytes(tile, width) > self.memory:
-            needed = math.ceil(self._bytes(tile, width) / 2**20)
+        rows, columns = _LARGEST_TILE if self.tile is None else (self.tile, self.tile)
+        while self.tile is None and self._bytes(rows, columns, width) > self.memory and rows > _SMALLEST_TILE:
+            rows, columns = (rows, columns // 2) if columns > rows else (rows // 2, columns)
+        needed = self._bytes(rows, columns, width)
+        if self.tile is None and needed > self.memory:
             raise UsageError(
                 f"a memory budget of {self.memory / 2**20:.0f}M is too small for an image {width} pixels wide",
-                hint=f"--memory {needed}M would do for {type(model).__name__}",
+                hint=f"--memory {math.ceil(needed / 2**20)}M would do for {type(self.model).__name__}",
             )
-        return math.ceil(tile / multiple) * multiple
+        return self._aligned(rows), self._aligned(columns)
 
-    def _bytes(self, tile: int, width: int) -> int:
-        """Estimate the memory that tiles of this side and the rows they make need."""
-        side = tile + 2 * self.model.halo
-        rows = 12 * width * (3 * side + 5 * tile * self.model.scale**2)
-        return int(side**2 * self.model.activation_bytes + rows)
+    def _aligned(self, side: int) -> int:
+        return math.ceil(side / self.model.multiple_of) * self.model.multiple_of
+
+    def _bytes(self, rows: int, columns: int, width: int) -> int:
+        """Estimate the memory that tiles of this size and the bands they make need."""
+        context = 2 * self.model.halo
+        bands = 12 * width * (2 * (rows + context) + 2 * rows * self.model.scale**2)
+        return int((rows + context) * (columns + context) * self.model.activation_bytes + bands)
 
 
 def _compute(network: torch.nn.Module, tile: Tensor, device: torch.device) -> Tensor:

@@ -108,7 +108,7 @@ def resize_rows(
         Bands (..., h, W') from top to bottom whose heights add up to ``target[0]``. Their values do not depend on how
         the input was cut into bands.
     """
-    columns = (_resize_columns(band, source[1], target[1], kernel) for band in rebanded(bands, source[0]))
+    columns = (_resize_columns(band, source[1], target[1], kernel) for band in rebanded(bands))
     window = RowWindow(columns)
     for start in range(0, target[0], BAND):
         first, weights = axis_weights(kernel, source[0], target[0], start, min(start + BAND, target[0]))

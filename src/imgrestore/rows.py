@@ -48,11 +48,21 @@ class RowWindow:
         return rows[..., : stop - start, :]
 
 
-def rebanded(bands: Iterable[Tensor], height: int, band: int = BAND) -> Iterator[Tensor]:
-    """Cut an image of ``height`` rows at multiples of ``band`` rows, whatever bands it comes in."""
-    window = RowWindow(bands)
-    for top in range(0, height, band):
-        yield window.take(top, min(top + band, height))
+def rebanded(bands: Iterable[Tensor]) -> Iterator[Tensor]:
+    """Cut an image at multiples of :data:`BAND` rows, whatever bands it comes in; holds on to none of them."""
+    held: list[Tensor] = []
+    missing = BAND
+    for band in bands:
+        while band.shape[-2]:
+            held.append(band[..., :missing, :])
+            band = band[..., missing:, :]
+            missing -= held[-1].shape[-2]
+            if not missing:
+                yield held[0] if len(held) == 1 else torch.cat(held, dim=-2)
+                held, missing = [], BAND
+        del band
+    if held:
+        yield torch.cat(held, dim=-2)
 
 
 def with_context(
