@@ -1,9 +1,12 @@
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from imgrestore.errors import OutputError
-from imgrestore.files import TEMPORARY_PREFIX, replacing, write_atomically
+from imgrestore.files import TEMPORARY_PREFIX, remove_leftovers, replacing, write_atomically
 
 
 def test_old_content_stays_when_writing_fails(tmp_path: Path) -> None:
@@ -35,6 +38,20 @@ def test_new_files_have_the_usual_permissions(tmp_path: Path) -> None:
     write_atomically(tmp_path / "x", b"")
     (tmp_path / "usual").touch()
     assert (tmp_path / "x").stat().st_mode == (tmp_path / "usual").stat().st_mode
+
+
+def test_leftovers_of_the_dead_are_removed_and_of_the_living_kept(tmp_path: Path) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    with replacing(tmp_path / "x") as temporary:
+        temporary.touch()
+        leftover = tmp_path / temporary.name.replace(f"-{os.getpid()}-", f"-{dead.pid}-")
+        elsewhere = tmp_path / f"{TEMPORARY_PREFIX}00000000-{dead.pid}-abcd.png"
+        for path in (leftover, elsewhere):
+            path.touch()
+        remove_leftovers(tmp_path)
+        assert temporary.exists() and elsewhere.exists() and not leftover.exists()
+    remove_leftovers(tmp_path / "missing")
 
 
 def test_long_names_and_missing_folders(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from typing import BinaryIO
 from imgrestore.codecs import SaveOptions, open_image, write_image
 from imgrestore.engine import Restorer
 from imgrestore.errors import ImgrestoreError, OutputError
-from imgrestore.files import replacing
+from imgrestore.files import remove_leftovers, replacing
 from imgrestore.image import ImageStream, Pixels
 from imgrestore.jobs import STREAM, Job
 
@@ -78,6 +78,8 @@ def run(
     Yields:
         One record per job, when it has ended.
     """
+    for folder in {job.destination.parent for job in jobs if job.destination != STREAM}:
+        remove_leftovers(folder)
     for job in jobs:
         began = time.monotonic()
         done = 0

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import platform
 import secrets
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,7 +27,7 @@ def replacing(path: Path) -> Iterator[Path]:
         OutputError: The folder cannot be written to.
     """
     target = Path(os.path.realpath(path))
-    temporary = target.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}-{secrets.token_hex(4)}{target.suffix[-16:]}")
+    temporary = target.with_name(f"{_prefix(os.getpid())}{secrets.token_hex(4)}{target.suffix[-16:]}")
     try:
         yield temporary
         with temporary.open("rb+") as file:
@@ -46,6 +48,23 @@ def write_atomically(path: Path, content: bytes) -> None:
     """
     with replacing(path) as temporary:
         temporary.write_bytes(content)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove unfinished files of processes that were killed on this machine; those of living ones stay."""
+    with contextlib.suppress(OSError):
+        for path in folder.glob(f"{TEMPORARY_PREFIX}*"):
+            process = path.name.removeprefix(TEMPORARY_PREFIX).split("-")[1:2]
+            if process and process[0].isdigit() and path.name.startswith(_prefix(int(process[0]))):
+                try:
+                    os.kill(int(process[0]), 0)
+                except ProcessLookupError:
+                    path.unlink(missing_ok=True)
+
+
+def _prefix(process: int) -> str:
+    """Return how unfinished files of a process on this machine are named."""
+    return f"{TEMPORARY_PREFIX}{zlib.crc32(platform.node().encode()):08x}-{process}-"
 
 
 def _flush_folder(folder: Path) -> None:

@@ -29,7 +29,7 @@ from imgrestore.devices import describe_device
 from imgrestore.engine import Restorer
 from imgrestore.errors import ComputeError, InputError, OutputError, UsageError, WeightsError
 from imgrestore.evaluation import Pair, baselines, measure
-from imgrestore.files import write_atomically
+from imgrestore.files import remove_leftovers, write_atomically
 from imgrestore.models.contract import RestorationModel
 from imgrestore.recipes.recipe import Recipe
 from imgrestore.weights import build, load_weights, save_weights
@@ -259,6 +259,7 @@ def weights_path(recipe: Recipe, run: Path) -> Path:
 
 def _open_run(training: Training, run: Path, resume: bool, start: Path | None) -> None:
     checkpoint = run / CHECKPOINT
+    remove_leftovers(run)
     if resume:
         if start is not None:
             raise UsageError("--resume goes on from a checkpoint, --start begins anew", hint="leave one out")
