@@ -67,17 +67,17 @@ def test_a_folder_with_bad_files(tmp_path: Path, photo) -> None:
     content = (folder / "broken.jpg").read_bytes()
     (folder / "broken.jpg").write_bytes(content[: len(content) // 2])
     (folder / "text.jpg").write_text("this is no image")
-    files = [folder / name for name in ("1.jpg", "2.jpg", "3.jpg", "broken.jpg", "text.jpg")]
-    done = run("restore", *files, "-o", tmp_path / "out", "--model", "resnet-sr", "--scale", "2", "--json")
-    assert done.returncode == 1
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["1.jpg", "2.jpg", "3.jpg"]
-    errors = [line for line in done.stderr.decode().splitlines() if line.startswith("error:")]
-    assert len(errors) == 2 and "text.jpg" in errors[0] and "broken.jpg" in errors[1]
-    records = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [record["status"] for record in records].count("done") == 3
-    assert [record["status"] for record in records].count("failed") == 2
-    folder_run = run("restore", folder, "-o", tmp_path / "out2", "--model", "bicubic")
-    assert folder_run.returncode == 1 and b"text.jpg" not in folder_run.stderr, "non-images in a folder are skipped"
+    (folder / "notes.txt").write_text("neither is this, and it does not claim to be")
+    for inputs in ([folder], sorted(folder.glob("*.jpg"))):
+        out = tmp_path / f"out{len(inputs)}"
+        done = run("restore", *inputs, "-o", out, "--model", "resnet-sr", "--scale", "2", "--json")
+        assert done.returncode == 1
+        assert sorted(path.name for path in out.iterdir()) == ["1.jpg", "2.jpg", "3.jpg"]
+        errors = [line for line in done.stderr.decode().splitlines() if line.startswith("error:")]
+        assert len(errors) == 2 and "text.jpg" in errors[0] and "broken.jpg" in errors[1]
+        records = [json.loads(line) for line in done.stdout.splitlines()]
+        assert [record["status"] for record in records].count("done") == 3
+        assert [record["status"] for record in records].count("failed") == 2
 
 
 def test_what_a_file_carries_survives(tmp_path: Path, photo) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from imgrestore.codecs.formats import FORMATS, HEAD, WRITABLE, Format, recognise
+from imgrestore.codecs.formats import FORMATS, HEAD, WRITABLE, Format, by_extension, recognise
 from imgrestore.codecs.options import SaveOptions
 from imgrestore.errors import InputError
 from imgrestore.image import Image, ImageStream
@@ -56,6 +56,9 @@ def looks_like_image(path: Path) -> bool:
 def find_images(folder: Path, *, recursive: bool = True, leave_out: Path | None = None) -> list[Path]:
     """Return the visible image files in a folder in a fixed order.
 
+    Those are files whose content is of a known format, and files that only claim so by their name: reading one of them
+    says what is wrong with it, instead of leaving it out in silence.
+
     Args:
         folder: Where to look.
         recursive: Whether its sub-folders are searched.
@@ -73,7 +76,7 @@ def find_images(folder: Path, *, recursive: bool = True, leave_out: Path | None 
         visible = sorted(f for f in folders if not f.startswith("."))
         folders[:] = [f for f in visible if recursive and (here / f).resolve() != hidden]
         paths = (here / name for name in sorted(files) if not name.startswith("."))
-        found += [path for path in paths if path.is_file() and looks_like_image(path)]
+        found += [path for path in paths if path.is_file() and (by_extension(path.suffix) or looks_like_image(path))]
     return found
 
 
