@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from imgrestore.errors import ImgrestoreError
@@ -36,8 +37,9 @@ class Verbosity:
 VERBOSITY = Verbosity()
 
 
+@cache
 def stderr() -> Console:
-    """Return the console for everything that is not a result."""
+    """Return the one console for everything that is not a result: lines must not run into a bar being drawn."""
     from rich.console import Console
 
     return Console(stderr=True, highlight=False, soft_wrap=True)
