@@ -274,7 +274,19 @@ def test_xmp_says_that_the_image_is_upright(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["png", "jpeg", "tiff"])
 def test_no_resolution_is_made_up(tmp_path: Path, name: str) -> None:
     PillowImage.new("RGB", (8, 8)).save(tmp_path / "x", format=name)
-    assert open_image(tmp_path / "x").header.metadata.density is None
+    stream = open_image(tmp_path / "x")
+    assert stream.header.metadata.density is None
+    write_image(stream, tmp_path / "y", by_name(name))
+    again = open_picture(tmp_path / "y")
+    assert 0x011A not in again.getexif()
+    assert again.info.get("dpi", (1, 1)) == (1, 1), "Pillow says 1 for a TIFF that says nothing"
+    assert np.array_equal(read_image(tmp_path / "y").pixels, read_image(tmp_path / "x").pixels)
+
+
+def test_the_resolution_of_a_bmp_is_kept(tmp_path: Path) -> None:
+    PillowImage.new("RGB", (8, 8)).save(tmp_path / "x.bmp", dpi=(96, 96))
+    write_image(open_image(tmp_path / "x.bmp"), tmp_path / "y.png", by_name("png"))
+    assert open_picture(tmp_path / "y.png").info["dpi"][0] == pytest.approx(96, abs=0.1)
 
 
 def test_pillow_images_carry_their_exif_and_never_wrap(photo) -> None:

@@ -26,6 +26,11 @@ _HOMES = {
 }
 
 
+def __dir__() -> list[str]:
+    """List the public names, those not imported yet among them."""
+    return sorted(__all__)
+
+
 def __getattr__(name: str) -> Any:
     """Import public names when they are first used, so that importing the package costs nothing."""
     if name not in _HOMES:

@@ -33,6 +33,12 @@ class Choice:
     scale: float
     card: Card | None = None
 
+    @property
+    def name(self) -> str:
+        """What outputs and records call it: the model, or the weights file if that is not one of the shipped ones."""
+        own = self.weights is not None and self.weights not in shipped().values()
+        return self.weights.stem if own and self.weights is not None else self.entry.name
+
 
 def labelled(choices: Sequence[Choice]) -> dict[str, Choice]:
     """Return choices by the names that tables give them: the model's, with its weights file where two are alike."""

@@ -61,7 +61,7 @@ def load_photos(folder: Path, smallest_side: int, held_out: int) -> Photos:
     if len(usable) < held_out + 1:
         raise InputError(
             f"{folder}: {len(usable)} usable images, but {held_out} are held out for measuring",
-            hint="give a folder with more images, or lower validation.images",
+            hint=skipped[0] if skipped else "give a folder with more images, or lower validation.images",
         )
     chosen = {round((i + 0.5) * len(usable) / held_out - 0.5) for i in range(held_out)}
     return Photos(

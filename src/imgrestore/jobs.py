@@ -116,7 +116,7 @@ def plan(request: Request, choice: Choice) -> Plan:
         except (ImgrestoreError, OSError) as error:
             failures.append((str(path), _as_error(path, error)))
     single_file = _is_single_file(request, found)
-    forced = _forced_format(request) or _format_by_output(request, single_file)
+    forced = _format(request, single_file)
     planned: list[tuple[_Found, Job]] = []
     for item in found:
         try:
@@ -155,23 +155,14 @@ def _without_earlier_results(planned: Sequence[tuple[_Found, Job]]) -> list[Job]
     return [job for item, job in planned if item.named or makers.get(job.source.resolve(), job.source) == job.source]
 
 
-def _forced_format(request: Request) -> Format | None:
-    if request.format_name is None:
-        return None
-    form = by_name(request.format_name)
-    if form is None or not form.writable:
-        raise UsageError(f"cannot write the format {request.format_name!r}", hint=f"use one of {', '.join(WRITABLE)}")
-    return form
-
-
 def _is_single_file(request: Request, found: Sequence[_Found]) -> bool:
     """Return whether ``-o`` names one file, rather than a folder."""
     output = request.output
     if output is None or output == STREAM or output.is_dir() or request.into_folder:
         return False
     alone = len(request.inputs) == 1 and all(item.named for item in found)
-    if output.exists() and not alone:
-        raise UsageError(f"{output} is a file, but there are several inputs", hint="-o takes a folder for several")
+    if not alone and (output.exists() or by_extension(output.suffix)):
+        raise UsageError(f"{output} names a file, but there are several inputs", hint=f"-o {output}/ is a folder")
     return alone and (output.suffix != "" or output.exists())
 
 
@@ -192,16 +183,22 @@ def _job(item: _Found, request: Request, choice: Choice, forced: Format | None, 
     return Job(item.source, content, destination, form, header, width, height)
 
 
-def _format_by_output(request: Request, single_file: bool) -> Format | None:
+def _format(request: Request, single_file: bool) -> Format | None:
+    """Return the format that ``--format`` or the output's name asks for, or None to keep each input's own."""
+    forced = by_name(request.format_name) if request.format_name is not None else None
+    if request.format_name is not None and (forced is None or not forced.writable):
+        raise UsageError(f"cannot write the format {request.format_name!r}", hint=f"use one of {', '.join(WRITABLE)}")
     if not single_file or request.output is None:
-        return None
-    form = by_extension(request.output.suffix)
-    if form is None or not form.writable:
+        return forced
+    named = by_extension(request.output.suffix)
+    if forced is None and (named is None or not named.writable):
         raise UsageError(
             f"{request.output}: cannot tell the format from {request.output.suffix!r}",
             hint=f"--format takes one of {', '.join(WRITABLE)}",
         )
-    return form
+    if forced is not None and named is not None and named is not forced:
+        raise UsageError(f"{request.output}: is not the name of a {forced.name} file", hint="change -o or --format")
+    return forced or named
 
 
 def _check_format(name: str, header: Header, width: int, height: int, form: Format) -> None:
@@ -231,7 +228,7 @@ def _destination(item: _Found, request: Request, choice: Choice, form: Format, s
     if output is not None:
         path = output / item.relative.with_name(item.relative.stem + extension)
     else:
-        path = item.source.with_name(f"{item.source.stem}_{choice.entry.name}_{choice.scale:g}x{extension}")
+        path = item.source.with_name(f"{item.source.stem}_{choice.name}_{choice.scale:g}x{extension}")
     if len(os.fsencode(path.name)) > _LONGEST_NAME:
         raise OutputError(f"{item.source}: its result would have too long a name", hint="name it yourself with -o")
     return path

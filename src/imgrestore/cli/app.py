@@ -19,7 +19,7 @@ _COMMON = frozenset(("-q", "--quiet", "-v", "--verbose", "--debug"))
 
 app = typer.Typer(
     name="imgrestore",
-    help="Restore photos: upscale, denoise, deblur. Any size, nothing lost.",
+    help="Restore photos: any size, no seams, nothing lost.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

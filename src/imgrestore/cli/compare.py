@@ -56,4 +56,4 @@ def compare(
         for method, scores in comparisons[-1].scores.items():
             console.detail(f"{photo} {method}: {scores}")
     save_sheet(draw_sheet(comparisons), output)
-    console.say(f"{len(photos)} photo{'s' * (len(photos) > 1)}, {len(choices)} models: {output}")
+    console.say(f"{', '.join(photo.name for photo in photos)} by {', '.join(choices)}: {output}")

@@ -136,7 +136,10 @@ def _run(planned: Plan, choice: Choice, json: bool, saving: dict[str, Any], **op
     from imgrestore.api import prepare
 
     restorer = prepare(choice, **options)
+    weights = "no weights" if choice.weights is None else str(choice.weights)
+    console.detail(f"{choice.entry.name} x{choice.network_scale:g}, {weights}, {restorer.device} {restorer.precision}")
+    console.detail(f"tiles of at most {'x'.join(map(str, restorer.choose_tile(1)))} pixels")
     with console.meter("restoring", sum(job.pixels for job in planned.jobs), "MP", 1e6) as meter:
-        for record in run(planned.jobs, restorer, choice.entry.name, SaveOptions(**saving), meter.advance):
+        for record in run(planned.jobs, restorer, choice.name, SaveOptions(**saving), meter.advance):
             report(record)
     return failures

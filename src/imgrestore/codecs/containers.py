@@ -19,12 +19,14 @@ from imgrestore.image import Metadata
 _LONGEST_SEGMENT = 65533
 TIFF_IPTC = 0x83BB
 """Tag of IPTC in a TIFF file."""
+_TIFF_RESOLUTION = frozenset((0x011A, 0x011B, 0x0128))
 
 
 def embed(path: Path, format_name: str, metadata: Metadata) -> list[str]:
     """Put what libvips cannot write faithfully into a finished file that nobody else reads yet.
 
-    That is EXIF everywhere, IPTC in TIFF, and the resolution of JPEG, which libvips writes without a JFIF segment.
+    That is EXIF everywhere, IPTC in TIFF, and the resolution: libvips writes JPEG without a JFIF segment, and makes one
+    up for PNG and TIFF where none is known.
 
     Args:
         path: The file.
@@ -41,6 +43,8 @@ def embed(path: Path, format_name: str, metadata: Metadata) -> list[str]:
         inches = (min(65535, max(1, round(value * 25.4))) for value in metadata.density)
         jfif = struct.pack(">H5sHBHHBB", 16, b"JFIF\0", 0x0102, 1, *inches, 0, 0)
         _insert(path, 2, b"\xff\xe0" + jfif)
+    if format_name == "png" and metadata.density is None:
+        _remove_chunk(path, b"pHYs")
     if metadata.iptc is not None and format_name != "jpeg":
         lost.append(f"{format_name} has no place for IPTC, which was left out")
     if metadata.exif is not None:
@@ -70,15 +74,36 @@ def _after_jfif(path: Path) -> int:
 
 
 def _insert(path: Path, position: int, content: bytes) -> None:
-    longer = path.with_name(path.name + "x")
+    _splice(path, position, position, content)
+
+
+def _splice(path: Path, start: int, stop: int, content: bytes) -> None:
+    """Put ``content`` in place of the bytes from ``start`` to ``stop``."""
+    changed = path.with_name(path.name + "x")
     try:
-        with path.open("rb") as source, longer.open("xb") as target:
-            target.write(source.read(position))
+        with path.open("rb") as source, changed.open("xb") as target:
+            target.write(source.read(start))
             target.write(content)
+            source.seek(stop)
             shutil.copyfileobj(source, target)
-        longer.replace(path)
+        changed.replace(path)
     finally:
-        longer.unlink(missing_ok=True)
+        changed.unlink(missing_ok=True)
+
+
+def _remove_chunk(path: Path, kind: bytes) -> None:
+    """Take a chunk that stands before the pixels out of a PNG file."""
+    with path.open("rb") as file:
+        position = 8
+        while True:
+            file.seek(position)
+            length, found = struct.unpack(">I4s", file.read(8))
+            if found == kind:
+                break
+            if found == b"IDAT":
+                return
+            position += 12 + length
+    _splice(path, position, position + 12 + length, b"")
 
 
 def _add_webp_chunk(path: Path, block: bytes) -> None:
@@ -122,16 +147,15 @@ def _webp_size(path: Path) -> tuple[int, int, bool]:
 
 def _into_tiff(path: Path, metadata: Metadata) -> list[str]:
     blobs = {TIFF_IPTC: metadata.iptc} if metadata.iptc is not None else {}
-    if metadata.exif is None and not blobs:
-        return []
+    drop = frozenset() if metadata.density is not None else _TIFF_RESOLUTION
     lost = []
     with path.open("rb+") as file:
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             try:
-                link, pointer, appended = exif.into_tiff(data, metadata.exif, blobs)
+                link, pointer, appended = exif.into_tiff(data, metadata.exif, blobs, drop)
             except ValueError as error:
                 lost.append(f"EXIF could not be moved into a TIFF ({error}) and was left out")
-                link, pointer, appended = exif.into_tiff(data, None, blobs)
+                link, pointer, appended = exif.into_tiff(data, None, blobs, drop)
         file.seek(0, 2)
         file.write(appended)
         file.seek(link)

@@ -136,13 +136,16 @@ def tiff_value(data: bytes | mmap, tag: int) -> bytes | None:
     return next((entry.value for entry in structure.entries(structure.first) if entry.tag == tag), None)
 
 
-def into_tiff(data: bytes | mmap, block: bytes | None, blobs: dict[int, bytes]) -> tuple[int, bytes, bytes]:
+def into_tiff(
+    data: bytes | mmap, block: bytes | None, blobs: dict[int, bytes], drop: frozenset[int] = frozenset()
+) -> tuple[int, bytes, bytes]:
     """Plan how metadata is added to a finished TIFF file.
 
     Args:
         data: The file.
         block: An EXIF block, or None.
         blobs: Bytes to add as entries of their own, by tag.
+        drop: Tags of entries that are left out.
 
     Returns:
         Where the file's link to its first directory stands, the bytes that replace the link, and the bytes to append.
@@ -151,7 +154,7 @@ def into_tiff(data: bytes | mmap, block: bytes | None, blobs: dict[int, bytes]) 
         ValueError: The block cannot be parsed.
     """
     file = Structure(data)
-    own = {entry.tag: entry for entry in file.entries(file.first)}
+    own = {entry.tag: entry for entry in file.entries(file.first) if entry.tag not in drop}
     own |= {tag: Entry(tag, 7, len(value), value, 0) for tag, value in blobs.items()}
     exif = Structure(block) if block is not None else file
     described = exif.entries(exif.first) if block is not None else ()
