@@ -71,4 +71,5 @@ def describe_device(device: torch.device) -> str:
 def _native_bfloat16(device: torch.device) -> bool:
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+    checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")  # not public, so not in every version of torch
+    return any(getattr(torch.cpu, check, lambda: False)() for check in checks)

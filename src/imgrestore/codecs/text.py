@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PillowImage
@@ -11,6 +13,8 @@ from PIL import ImageDraw, ImageFont
 def draw_text(canvas: NDArray[np.uint8], top: int, left: int, text: str, ink: int, size: int = 17) -> None:
     """Write one line into uint8 RGB (H, W, 3), cut off at the canvas' edge.
 
+    Pillow's font holds ASCII alone, so accents are left out.
+
     Args:
         canvas: Changed in place.
         top: Top of the line in pixels.
@@ -19,6 +23,7 @@ def draw_text(canvas: NDArray[np.uint8], top: int, left: int, text: str, ink: in
         ink: Grey level of the letters.
         size: Height of the letters in pixels.
     """
+    text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     font = ImageFont.load_default(size)
     width = min(canvas.shape[1] - left, int(font.getlength(text)) + 2)
     height = min(canvas.shape[0] - top, size + 8)
