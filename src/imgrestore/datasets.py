@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -125,7 +126,7 @@ class Crops:
         """Go through all photos in a new order each time, across steps."""
         for position in range(step * self.batch, (step + 1) * self.batch):
             epoch, index = divmod(position, len(self.photos))
-            yield int(np.random.default_rng([self.seed, 2, epoch]).permutation(len(self.photos))[index])
+            yield int(_permutation(self.seed, epoch, len(self.photos))[index])
 
     def _crop(self, index: int, rng: np.random.Generator) -> NDArray[np.uint8]:
         """Cut a random square and turn it into one of its eight flips and rotations."""
@@ -135,6 +136,11 @@ class Crops:
         crop = photo[top : top + side, left : left + side]
         crop = np.rot90(crop, int(rng.integers(4)))
         return crop[:, ::-1] if rng.integers(2) else crop
+
+
+@lru_cache(maxsize=2)
+def _permutation(seed: int, epoch: int, count: int) -> NDArray[np.int64]:
+    return np.random.default_rng([seed, 2, epoch]).permutation(count)
 
 
 def _trim(image: Tensor, border: int) -> Tensor:

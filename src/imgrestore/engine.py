@@ -16,6 +16,8 @@ import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import cast
 
 import numpy as np
 import torch
@@ -225,6 +227,13 @@ class Restorer:
         start = round(column.keep_start * scale)
         canvas[:, :, start : start + width] += kept
 
+    @cached_property
+    def _float32_network(self) -> RestorationModel:
+        """The network as the weights file holds it, on the device; made when a tile first needs it."""
+        forbid_tf32()
+        exact = copy.deepcopy(self.model).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return cast(RestorationModel, exact)
+
     def _run(self, tile: Tensor) -> Tensor:
         """Compute one tile (3, h, w) on the device and bring the result back in float32.
 
@@ -235,8 +244,10 @@ class Restorer:
         if bool(torch.isfinite(restored).all()):
             return restored
         if self.precision != "fp32":
-            self.notices.append(f"a tile overflowed in {self.precision} and was computed again in float32")
-            restored = _compute(copy.deepcopy(self.model).to(self.device), tile, self.device)
+            notice = f"tiles that overflowed in {self.precision} were computed again in float32"
+            if notice not in self.notices:
+                self.notices.append(notice)
+            restored = _compute(self._float32_network, tile, self.device)
             if bool(torch.isfinite(restored).all()):
                 return restored
         raise ComputeError(

@@ -7,7 +7,6 @@ border of protocol ``y`` is not cropped from images that consist of nothing else
 from __future__ import annotations
 
 import math
-import warnings
 from typing import Literal
 
 import numpy as np
@@ -65,9 +64,7 @@ def ms_ssim(restored: Tensor, gt: Tensor, protocol: Protocol = "rgb", border: in
     if min(a.shape[:2]) < _MS_SSIM_SIDE:
         return math.nan
     tensors = [torch.from_numpy(np.ascontiguousarray(x)).permute(2, 0, 1)[None].double() for x in (a, b)]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return float(_ms_ssim(*tensors, data_range=255))
+    return float(_ms_ssim(*tensors, data_range=255))
 
 
 METRICS = {"psnr": psnr, "ssim": ssim, "ms_ssim": ms_ssim}

@@ -19,7 +19,6 @@ class Format:
         depths: Sample types it can hold.
         alpha: Whether it can hold transparency.
         largest_side: Longest side in pixels, a limit of the format.
-        lossy: Whether saving loses quality.
     """
 
     name: str
@@ -30,7 +29,6 @@ class Format:
     depths: tuple[str, ...] = ("uint8",)
     alpha: bool = False
     largest_side: int = 2**31 - 1
-    lossy: bool = False
 
 
 def _starts(*prefixes: bytes) -> Callable[[bytes], bool]:
@@ -50,7 +48,6 @@ FORMATS = (
         "vips",
         True,
         largest_side=65500,
-        lossy=True,
     ),
     Format(
         "tiff",
@@ -69,7 +66,6 @@ FORMATS = (
         True,
         alpha=True,
         largest_side=16383,
-        lossy=True,
     ),
     Format("avif", (".avif",), _brand(b"avif", b"avis"), "vips"),
     Format("heic", (".heic", ".heif"), _brand(b"heic", b"heix", b"hevc", b"mif1", b"msf1"), "vips"),
