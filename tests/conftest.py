@@ -66,3 +66,6 @@ MODEL_VARIANTS = [
     for name, entry in registry.models().items()
     for scale in (entry.scales or (1, 2, 3))
 ]
+
+EXACT_VARIANTS = [variant for variant in MODEL_VARIANTS if random_model(*variant.values).exact]
+"""Models whose tiles equal the whole image; the others work on blocks of one size."""

@@ -13,12 +13,12 @@ PACKAGE = Path(imgrestore.__file__).parent
 LAYERS = [
     {"errors"},
     {"registry", "parts", "files"},
-    {"image", "rows", "filters", "color", "tiling", "devices"},
+    {"image", "rows", "filters", "color", "tiling", "spectrum", "devices", "distributed"},
     {"models", "degradations", "metrics", "codecs", "cards"},
-    {"losses", "weights", "datasets", "catalogue"},
+    {"losses", "weights", "datasets", "optimizers", "schedules", "catalogue"},
     {"recipes", "engine", "report", "jobs"},
     {"evaluation", "batch", "comparison", "api"},
-    {"trainer", "sheet"},
+    {"training", "sheet"},
     {"cli"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
@@ -28,7 +28,12 @@ OWNERS = {
     "skimage": {"metrics"},
     "pytorch_msssim": {"metrics"},
     "pydantic": {"parts", "recipes"},
-    "safetensors": {"weights", "trainer"},
+    "tomli_w": {"recipes"},
+    "cv2": {"degradations"},
+    "matplotlib": {"training"},
+    "jinja2": {"training"},
+    "tensorboard": {"training"},
+    "safetensors": {"weights", "training"},
     "rich": {"cli"},
     "typer": {"cli"},
 }

@@ -230,11 +230,12 @@ def test_dry_run_writes_nothing(picture: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_lists_and_facts() -> None:
     code, stdout, _ = invoke("models", "list", "--json")
     names = [json.loads(line)["model"] for line in stdout.splitlines()]
-    assert code == 0 and names == ["bicubic", "lanczos", "nearest", "resnet-sr"]
+    assert code == 0 and names == sorted(names) and {"bicubic", "lanczos", "nearest", "resnet-sr"} <= set(names)
     assert "resnet-sr" in invoke("models", "list")[1]
     assert "Apache-2.0" in invoke("models", "info", "resnet-sr")[1]
     assert "resnet-sr-x4" in invoke("recipes", "list")[1]
-    assert "[model]" in invoke("recipes", "show", "resnet-sr-x4")[1]
+    assert "steps = 7" in invoke("recipes", "show", "resnet-sr-x4", "--set", "steps=7")[1]
+    assert json.loads(invoke("recipes", "schema")[1])["title"] == "imgrestore recipe"
     assert invoke("--version")[1].startswith("imgrestore ")
     assert "libvips" in invoke("doctor")[1]
 
@@ -263,7 +264,7 @@ def test_compare_writes_a_picture(picture: Path, tmp_path: Path) -> None:
 
 def test_training_from_the_command_line(photo_folder: Path, tmp_path: Path) -> None:
     settings = ["width=8", "blocks=1", "patch=12", "batch=2", "steps=4", "images=1"]
-    arguments = ["train", "--recipe", "resnet-sr-x2", "--data", photo_folder, "--run", tmp_path / "run", "--json"]
+    arguments = ["train", "--recipe", "resnet-sr-x2", "--data", photo_folder, "--output", tmp_path / "run", "--json"]
     arguments += [word for setting in settings for word in ("--set", setting)]
     code, stdout, stderr = invoke(*arguments, "--max-minutes", "0")
     assert code == 0 and "stopped at step 1 of 4" in stderr and "--resume" in stderr
@@ -275,3 +276,45 @@ def test_training_from_the_command_line(photo_folder: Path, tmp_path: Path) -> N
     assert "bf16 costs" in invoke("models", "info", weights)[1]
     assert invoke("restore", photo_folder / "0.png", "--model", weights, "-o", tmp_path / "x.png")[0] == 0
     assert open_picture(tmp_path / "x.png").size == (240, 200)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["--set", "stesp=3"], 2, "did you mean 'steps'"),
+        (["--set", "schedule.kind=cosin"], 2, "did you mean 'cosine'"),
+        (["--set", "batch=0"], 2, "'data.batch'"),
+        (["--set", "loss.0.kind=l7"], 2, "no loss is named 'l7'"),
+        (["--recipe", "resnet-sr-x3"], 2, "did you mean 'resnet-sr-x"),
+        (["--data", "missing"], 1, "missing: no such folder"),
+        (["--data", "empty"], 1, "empty: holds no image"),
+        (["--cache", "much"], 2, "--cache much: not a size"),
+        (["--compile"], 2, "--compile is for GPUs"),
+        (["--resume"], 2, "holds no checkpoint"),
+        (["--weights", "none.safetensors"], 1, "none.safetensors"),
+        (["--device", "gpu"], 2, "no device is called 'gpu'"),
+    ],
+)
+def test_training_that_cannot_start_says_why_in_one_line(
+    arguments: list[str], code: int, message: str, photo_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    given = ["train", "--recipe", "resnet-sr-x2", "--data", photo_folder, "-o", "run", "--device", "cpu", *arguments]
+    settings = ("width=8", "blocks=1", "patch=12", "images=1", "steps=2")
+    given += ["--workers", "0", *(word for setting in settings for word in ("--set", setting))]
+    ended, stdout, stderr = invoke(*given)
+    assert ended == code and not stdout
+    assert message in stderr and "\n" not in stderr.strip(), stderr
+    assert not (tmp_path / "run").exists() and not (tmp_path / "runs").exists()
+
+
+def test_one_corrupt_image_is_named_and_left_out(photo_folder: Path, tmp_path: Path) -> None:
+    (photo_folder / "bad.png").write_bytes((photo_folder / "0.png").read_bytes()[:200])
+    given = ["train", "--recipe", "resnet-sr-x2", "--data", photo_folder, "-o", tmp_path / "run", "--workers", "0"]
+    given += [w for s in ("width=8", "blocks=1", "patch=12", "steps=2", "images=1") for w in ("--set", s)]
+    code, stdout, stderr = invoke(*given, "--check")
+    assert code == 0 and "files that cannot be used" in stdout and not (tmp_path / "run").exists()
+    assert sum("bad.png" in line for line in stderr.splitlines()) == 1
+    code, _, stderr = invoke(*given)
+    assert code == 0 and sum("bad.png" in line for line in stderr.splitlines()) == 1 and "trained 2 steps" in stderr

@@ -1,68 +1,217 @@
+import gzip
+import itertools
+import pickle
+import struct
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image as PillowImage
 
 from imgrestore.codecs import find_images
-from imgrestore.datasets import Crops, load_photos
+from imgrestore.datasets.blocks import Blocks
+from imgrestore.datasets.cifar import Cifar
+from imgrestore.datasets.images import Images
+from imgrestore.datasets.loader import batches
+from imgrestore.datasets.mnist import Mnist
+from imgrestore.datasets.pairs import Pairs
+from imgrestore.datasets.photos import Photos
+from imgrestore.datasets.pictures import CachedPictures, DecodedPictures
+from imgrestore.datasets.samples import Samples, Share
 from imgrestore.degradations.downsample import Downsample
 from imgrestore.degradations.gaussian import Gaussian
-from imgrestore.errors import InputError
+from imgrestore.degradations.identity import Identity
+from imgrestore.errors import InputError, RecipeError
+from imgrestore.parts import check
+
+PLENTY = 2**30
 
 
-def crops(photo, **changes) -> Crops:
-    settings = {"patch": 12, "context": 2, "scale": 2, "batch": 4, "seed": 3} | changes
-    return Crops([photo(60 + i, 50, seed=i) for i in range(5)], [Downsample(scale=settings["scale"])], **settings)
+def samples(folder: Path, degradation=None, dataset=None, scale: int = 2, seed: int = 3) -> Samples:
+    dataset = dataset or Photos(patch=12, context=2, batch=4)
+    found = dataset.find(folder, scale, PLENTY)
+    return Samples(dataset, found.pictures, [degradation or Downsample(scale=scale)], scale, seed)
 
 
-def test_a_batch_depends_on_seed_and_step_alone(photo) -> None:
-    first, again, other = crops(photo).at(7), crops(photo).at(7), crops(photo).at(8)
+def test_a_batch_depends_on_seed_and_place_alone(photo_folder: Path) -> None:
+    first, again, other = (samples(photo_folder).batch(range(k, k + 4)) for k in (28, 28, 32))
     assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
     assert not torch.equal(first[1], other[1])
-    assert not torch.equal(first[1], crops(photo, seed=4).at(7)[1])
+    assert not torch.equal(first[1], samples(photo_folder, seed=4).batch(range(28, 32))[1])
     assert first[0].shape == (4, 3, 12, 12) and first[1].shape == (4, 3, 24, 24)
     assert first[0].dtype == torch.float32 and first[1].min() >= 0 and first[1].max() <= 1
 
 
-def test_every_photo_is_seen_once_before_any_is_seen_twice(photo) -> None:
-    order = [i for step in range(5) for i in crops(photo)._order(step)]
+def test_a_batch_shared_out_is_the_same_batch(photo_folder: Path) -> None:
+    """What two processes see in a step is what one process sees in a batch twice as large."""
+    noisy = samples(photo_folder, Gaussian(sigma=0.1), scale=1)
+    whole = noisy.batch(range(24, 32))
+    parts = [Share(noisy, rank, 2)[3] for rank in range(2)]
+    assert all(torch.equal(whole[i], torch.cat([part[i] for part in parts])) for i in range(2))
+
+
+def test_every_photo_is_seen_once_before_any_is_seen_twice(photo_folder: Path) -> None:
+    whole = samples(photo_folder, Identity(), Photos(patch=100), scale=1)
+    assert len(whole) == 6
+    means = [round(float(whole.batch([k])[1].mean()), 5) for k in range(24)]
     for epoch in range(4):
-        assert sorted(order[epoch * 5 : epoch * 5 + 5]) == list(range(5))
-    assert order[:5] != order[5:10] or order[5:10] != order[10:15]
+        assert len(set(means[6 * epoch : 6 * epoch + 6])) >= 5
+    assert means[:6] != means[6:12] or means[6:12] != means[12:18]
 
 
-def test_crops_match_their_ground_truth(photo) -> None:
+def test_crops_match_their_ground_truth(photo_folder: Path) -> None:
     """The low-quality crop is the ground truth seen through the degradation, not a shifted copy."""
-    lq, gt = crops(photo, context=4).at(0)
+    lq, gt = samples(photo_folder, dataset=Photos(patch=12, context=4)).batch(range(4))
     inner = Downsample(scale=2)(gt, torch.Generator())
     assert torch.allclose(lq[..., 3:-3, 3:-3], inner[..., 3:-3, 3:-3], atol=1e-6)
 
 
-def test_random_degradations_are_seeded(photo) -> None:
-    made = [Crops([photo(50, 50)], [Gaussian(high=0.2)], 16, 0, 1, 3, 0).at(step)[0] for step in (0, 0, 1)]
-    assert torch.equal(made[0], made[1]) and not torch.equal(made[0], made[2])
+def test_workers_give_the_same_batches_in_the_same_order(photo_folder: Path) -> None:
+    share = Share(samples(photo_folder, Gaussian(), scale=1))
+    with closing(batches(share, 5, workers=2)) as loader:
+        for number, (lq, gt) in enumerate(itertools.islice(loader, 6), start=5):
+            assert torch.equal(lq, share[number][0]) and torch.equal(gt, share[number][1])
+
+
+def test_pictures_travel_to_other_processes_without_their_pixels(photo_folder: Path) -> None:
+    pictures = Photos(patch=8).find(photo_folder, 1, PLENTY).pictures
+    assert isinstance(pictures, CachedPictures) and pictures.memory.is_shared()
+    assert all(np.array_equal(a, b) for a, b in zip(pictures[2], pictures.pick([4, 2])[1], strict=True))
+
+
+def test_a_set_that_does_not_fit_is_decoded_when_needed(photo_folder: Path) -> None:
+    dataset = Photos(patch=12, context=2, batch=4)
+    lazy = dataset.find(photo_folder, 2, cache=1000).pictures
+    assert isinstance(lazy, DecodedPictures)
+    lazy = pickle.loads(pickle.dumps(lazy))
+    made = [
+        Samples(dataset, pictures, [Downsample(scale=2)], 2, 3).batch(range(8))
+        for pictures in (lazy, dataset.find(photo_folder, 2, PLENTY).pictures)
+    ]
+    assert torch.equal(made[0][0], made[1][0]) and torch.equal(made[0][1], made[1][1])
+    (photo_folder / "2.png").write_bytes(b"gone bad after the scan")
+    assert torch.equal(lazy[2][0], lazy[3][0]), "the next picture takes the place of a damaged one"
 
 
 def test_folders_are_read_in_order_and_bad_files_named(photo_folder: Path) -> None:
     (photo_folder / "bad.jpg").write_bytes(b"\xff\xd8\xff broken")
+    whole = (photo_folder / "3.png").read_bytes()
+    (photo_folder / "cut.png").write_bytes(whole[: len(whole) // 2])
     (photo_folder / "notes.txt").write_text("no image")
-    (photo_folder / ".hidden.png").write_bytes((photo_folder / "0.png").read_bytes())
-    found = find_images(photo_folder)
-    assert [path.name for path in found] == ["0.png", "1.png", "2.png", "3.png", "4.png", "bad.jpg", "5.png"]
-    photos = load_photos(photo_folder, 102, 2)
-    assert len(photos.training) + len(photos.held_out) == 4 and len(photos.held_out) == 2
-    assert len(photos.skipped) == 3 and any("bad.jpg" in line for line in photos.skipped)
-    assert any("120x100 is smaller than a crop of 102" in line for line in photos.skipped)
-    held = [pixels for _, pixels in photos.held_out]
-    assert not any(np.array_equal(a, b) for a in photos.training for b in held)
+    (photo_folder / ".hidden.png").write_bytes(whole)
+    assert [p.name for p in find_images(photo_folder)] == [
+        *(f"{i}.png" for i in range(5)),
+        "bad.jpg",
+        "cut.png",
+        "5.png",
+    ]
+    found = Photos(patch=51).find(photo_folder, 2, PLENTY)
+    assert list(found.pictures.names) == ["2.png", "3.png", "4.png", "more/5.png"]
+    assert len(found.skipped) == 4 and sum("smaller than a crop of 102" in line for line in found.skipped) == 2
+    assert any("bad.jpg" in line for line in found.skipped) and any("cut.png" in line for line in found.skipped)
 
 
-def test_folders_that_cannot_be_used(tmp_path: Path, photo_folder: Path) -> None:
-    with pytest.raises(InputError, match="no such folder"):
-        load_photos(tmp_path / "missing", 8, 1)
-    with pytest.raises(InputError, match="6 usable images, but 6 are held out"):
-        load_photos(photo_folder, 8, 6)
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(InputError, match="0 usable images"):
-        load_photos(tmp_path / "empty", 8, 1)
+@pytest.mark.parametrize("dataset", [Photos(), Images(), Blocks(), Pairs(), Mnist(), Cifar()])
+def test_folders_that_cannot_be_used(dataset, tmp_path: Path) -> None:
+    for folder in (tmp_path / "missing", tmp_path):
+        with pytest.raises(InputError) as caught:
+            dataset.find(folder, 1, PLENTY)
+        assert str(folder) in str(caught.value) and "\n" not in str(caught.value) and caught.value.hint
+
+
+def test_pairs_are_cut_at_the_same_place(tmp_path: Path, photo) -> None:
+    for name in ("gt", "lq"):
+        (tmp_path / name).mkdir()
+    for i in range(3):
+        pixels = photo(80, 64, seed=i)
+        PillowImage.fromarray(pixels).save(tmp_path / "gt" / f"{i}.png")
+        PillowImage.fromarray(pixels[::2, ::2]).save(tmp_path / "lq" / f"{i}.png")
+    dataset = Pairs(patch=10, context=1, batch=2)
+    lq, gt = samples(tmp_path, Identity(), dataset).batch(range(6))
+    assert lq.shape == (6, 3, 10, 10) and torch.equal(lq[0], lq[0])
+    corners = torch.stack([gt[..., y::2, x::2] for y in (0, 1) for x in (0, 1)])
+    matches = (corners == lq).flatten(2).all(dim=2)
+    assert matches.any(dim=0).all(), "each low-quality pixel is one corner of its ground truth, after any turn"
+    PillowImage.fromarray(photo(50, 50)).save(tmp_path / "lq" / "1.png")
+    found = dataset.find(tmp_path, 2, PLENTY)
+    assert list(found.pictures.names) == ["0", "2"] and "not 2 times the 50x50" in found.skipped[0]
+    (tmp_path / "lq" / "2.png").unlink()
+    with pytest.raises(InputError, match="2 has no counterpart in lq"):
+        dataset.find(tmp_path, 2, PLENTY)
+
+
+@pytest.mark.parametrize(
+    ("fit", "expected"), [("crop", (32, 32)), ("centre", (32, 32)), ("squash", (32, 32)), ("longest", (21, 32))]
+)
+def test_images_are_brought_to_one_size(fit: str, expected: tuple[int, int], tmp_path: Path, photo) -> None:
+    pixels = photo(40, 60)
+    PillowImage.fromarray(pixels).save(tmp_path / "a.png")
+    dataset = Images(size=32, fit=fit, batch=1)
+    picture = dataset.find(tmp_path, 1, PLENTY).pictures[0][0]
+    assert tuple(picture.shape[:2]) == expected
+    if fit == "centre":
+        assert np.array_equal(picture, pixels[4:36, 14:46])
+    grey = Images(channels=1, batch=1).find(tmp_path, 1, PLENTY).pictures[0][0]
+    assert grey.shape == (40, 60, 1)
+    assert abs(int(grey[3, 5, 0]) - pixels[3, 5] @ [0.299, 0.587, 0.114]) <= 0.5
+
+
+def test_images_of_different_sizes_need_batches_of_one(photo_folder: Path) -> None:
+    loose = samples(photo_folder, Identity(), Images(batch=2), scale=1)
+    with pytest.raises(InputError, match=r"different sizes .* form a batch"):
+        loose.batch([0, 1])
+    assert loose.batch([0])[1].shape[-1] == 120
+
+
+def test_blocks_cover_the_grid_of_paper_001(tmp_path: Path, photo) -> None:
+    PillowImage.fromarray(photo(256, 256)).save(tmp_path / "a.png")
+    whole = samples(tmp_path, Identity(), Blocks(batch=2), scale=1)
+    assert len(whole) == 324
+    picture, seen = whole.pictures[0], set()
+    for sample in range(324):
+        (block,) = whole.dataset.cut(picture, sample, 1, np.random.default_rng(0))
+        assert block.shape == (18, 18, 3)
+        seen.add((block.storage_offset() // 3 // 256, block.storage_offset() // 3 % 256))
+    assert seen == {(y, x) for y in range(0, 239, 14) for x in range(0, 239, 14)}
+    with pytest.raises(RecipeError, match="overlap must be smaller than block"):
+        check(Blocks, {"block": 6, "overlap": 6})
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_mnist(zipped: bool, tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 28, 28), dtype=np.uint8)
+    data = struct.pack(">4i", 0x803, 5, 28, 28) + pixels.tobytes()
+    path = tmp_path / ("train-images-idx3-ubyte" + ".gz" * zipped)
+    path.write_bytes(gzip.compress(data) if zipped else data)
+    pictures = Mnist().find(tmp_path, 1, PLENTY).pictures
+    assert len(pictures.names) == 5 and np.array_equal(pictures[3][0][..., 0], pixels[3])
+    assert Mnist(channels=3).find(tmp_path, 1, PLENTY).pictures[0][0].shape == (28, 28, 3)
+    for broken in (data[:-1], b"\x01" + data[1:], data[:10]):
+        path.write_bytes(gzip.compress(broken) if zipped else broken)
+        with pytest.raises(InputError, match="train-images"):
+            Mnist().find(tmp_path, 1, PLENTY)
+
+
+def test_cifar_binaries_and_grids_hold_the_same_images(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), dtype=np.uint8)
+    labels = np.zeros((4, 1), dtype=np.uint8)
+    np.hstack([labels, pixels.transpose(0, 3, 1, 2).reshape(4, -1)]).tofile(tmp_path / "data_batch_1.bin")
+    PillowImage.fromarray(pixels.reshape(4, 1024, 3)).save(tmp_path / "grid.png")
+    PillowImage.fromarray(pixels[0]).save(tmp_path / "odd.png")
+    found = Cifar().find(tmp_path, 1, PLENTY)
+    assert len(found.pictures.names) == 8 and "32 pixels wide" in found.skipped[0]
+    for i in range(4):
+        assert np.array_equal(found.pictures[i][0], pixels[i]) and np.array_equal(found.pictures[i + 4][0], pixels[i])
+
+
+def test_degradations_that_do_not_shrink_by_the_scale(photo_folder: Path) -> None:
+    with pytest.raises(InputError, match="not 1/2"):
+        samples(photo_folder, Identity()).batch([0])
+
+
+def test_transforms_change_the_ground_truth(photo_folder: Path) -> None:
+    dataset = check(Photos, {"patch": 16, "transform": [{"kind": "binarise"}]})
+    gt = samples(photo_folder, Identity(), dataset, scale=1).batch([0])[1]
+    assert set(gt.unique().tolist()) <= {0.0, 1.0}

@@ -1,4 +1,4 @@
-"""Colour under transparency."""
+"""Colour: light, luma, and what stands under transparency."""
 
 from __future__ import annotations
 
@@ -47,3 +47,25 @@ def _box_sum(image: Tensor, radius: int) -> Tensor:
     for offset in range(2 * radius + 1):
         total += rows[..., offset : offset + width]
     return total
+
+
+def to_linear(image: Tensor) -> Tensor:
+    """Turn sRGB values into linear light, any shape.
+
+    The transfer curve of IEC 61966-2-1, exactly. Its straight part is continued below zero and its power above one, so
+    that values outside [0, 1] survive the way there and back.
+    """
+    return torch.where(image <= 0.04045, image / 12.92, ((image.clamp_min(0.04045) + 0.055) / 1.055) ** 2.4)
+
+
+def to_srgb(light: Tensor) -> Tensor:
+    """Turn linear light into sRGB values: the inverse of :func:`to_linear`."""
+    return torch.where(light <= 0.0031308, light * 12.92, 1.055 * light.clamp_min(0.0031308) ** (1 / 2.4) - 0.055)
+
+
+def luma(image: Tensor) -> Tensor:
+    """Return Y' = 0.299 R' + 0.587 G' + 0.114 B' (ITU-R BT.601) of (..., C, H, W), C being 3 or 1: (..., 1, H, W)."""
+    if image.shape[-3] == 1:
+        return image
+    weights = torch.tensor((0.299, 0.587, 0.114)).to(image)
+    return (image * weights[:, None, None]).sum(dim=-3, keepdim=True)

@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from imgrestore.color import EXTENSION_REACH, extend_under_transparency
+from imgrestore.color import EXTENSION_REACH, extend_under_transparency, luma
 from imgrestore.devices import DTYPES, Precision, choose_precision, forbid_tf32, is_out_of_memory
 from imgrestore.errors import ComputeError, UsageError
 from imgrestore.filters import resize_rows
@@ -39,10 +39,10 @@ DEFAULT_MEMORY = 2**30
 _LARGEST_TILE = (256, 1024)
 _SMALLEST_TILE = 16
 
-_ONE_KERNEL_PIXELS = 2560
+_ONE_KERNEL_PIXELS = 6830
 """Torch on the CPU convolves inputs of up to 20,480 numbers by another kernel than larger ones, and the sums of the two
 round differently. Tiles with fewer pixels than this are computed as a batch of copies, so that one kernel does them all
-and small tiles equal large ones bit for bit (any layer of 8 channels or more)."""
+and small tiles equal large ones bit for bit (any layer that has three numbers or more for each pixel of the tile)."""
 
 
 @dataclass
@@ -284,13 +284,14 @@ class Restorer:
         return int((rows + context) * (columns + context) * self.model.activation_bytes + bands)
 
 
-def _compute(network: torch.nn.Module, tile: Tensor, device: torch.device) -> Tensor:
+def _compute(network: RestorationModel, tile: Tensor, device: torch.device) -> Tensor:
     """Run the network on one tile (3, h, w) and return the result in float32 on the host."""
     copies = math.ceil(_ONE_KERNEL_PIXELS / (tile.shape[-1] * tile.shape[-2])) if device.type == "cpu" else 1
     with torch.inference_mode():
-        batch = tile.expand(copies, -1, -1, -1).to(device).contiguous(memory_format=torch.channels_last)
+        given = tile if network.channels == 3 else luma(tile)
+        batch = given.expand(copies, -1, -1, -1).to(device).contiguous(memory_format=torch.channels_last)
         restored: Tensor = network(batch)[0].float().cpu()
-    return restored
+    return restored.expand(3, -1, -1)
 
 
 def _replicate(strip: Tensor, below: int, right: int) -> Tensor:

@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from imgrestore.codecs import find_images, read_image
-from imgrestore.datasets import degrade
+from imgrestore.datasets.pairs import match_names
+from imgrestore.degradations.contract import Degradation, degrade
 from imgrestore.degradations.downsample import Downsample
 from imgrestore.degradations.quantize import Quantize
 from imgrestore.errors import InputError, UsageError
 from imgrestore.filters import resize
 from imgrestore.image import scaled_size
 from imgrestore.metrics import METRICS, Protocol
-from imgrestore.parts import Part
 from imgrestore.report import Report, Score
 
 Method = Callable[[Tensor], Tensor]
@@ -45,7 +45,7 @@ class Pair:
 
     @classmethod
     def degraded(
-        cls, name: str, pixels: Callable[[], NDArray[np.uint8]], degradations: Sequence[Part], scale: int
+        cls, name: str, pixels: Callable[[], NDArray[np.uint8]], degradations: Sequence[Degradation], scale: int
     ) -> Pair:
         """Make a pair from ground truth: cropped to multiples of ``scale``, degraded with a seed of its name.
 
@@ -73,7 +73,7 @@ def to_tensor(pixels: NDArray[np.uint8]) -> Tensor:
     return torch.from_numpy(pixels).permute(2, 0, 1).float() / 255
 
 
-def degraded_pairs(folder: Path, degradations: Sequence[Part], scale: int) -> list[Pair]:
+def degraded_pairs(folder: Path, degradations: Sequence[Degradation], scale: int) -> list[Pair]:
     """Return a pair for every image below a folder of ground truth.
 
     Raises:
@@ -97,16 +97,7 @@ def paired_folders(lq_folder: Path, gt_folder: Path, scale: int) -> list[Pair]:
     Raises:
         InputError: A folder is missing, or an image has no or more than one counterpart.
     """
-    found = []
-    for folder in (lq_folder, gt_folder):
-        by_stem: dict[str, Path] = {}
-        for path in find_images(folder):
-            stem = str(path.relative_to(folder).with_suffix(""))
-            if stem in by_stem:
-                raise InputError(f"{folder}: both {by_stem[stem].name} and {path.name} are called {stem}")
-            by_stem[stem] = path
-        found.append(by_stem)
-    lq, gt = found
+    lq, gt = (match_names(folder) for folder in (lq_folder, gt_folder))
     for stem in sorted(lq.keys() ^ gt.keys()):
         has, lacks = (lq_folder, gt_folder) if stem in lq else (gt_folder, lq_folder)
         raise InputError(f"{has}: {stem} has no counterpart in {lacks}", hint="pairs are matched by file name")
@@ -123,7 +114,7 @@ def _load_pair(lq_path: Path, gt_path: Path, scale: int) -> tuple[Tensor, Tensor
     return lq, gt
 
 
-def standard_degradations(task: str, scale: int) -> list[Part]:
+def standard_degradations(task: str, scale: int) -> list[Degradation]:
     """Return what makes test images out of ground truth when no low-quality images are given.
 
     Upscaling: the literature's bicubic degradation, rounded to 8 bits.

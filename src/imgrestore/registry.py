@@ -1,6 +1,6 @@
-"""What parts there are: models, losses and degradations, found without running them.
+"""What parts there are: models, losses, degradations and more, found without running them.
 
-A part is one definition in one file of its package, marked by a decorator. The files are *read* (as syntax trees), not
+A part is one definition in a file of its package, marked by a decorator. The files are *read* (as syntax trees), not
 imported, so that listing models costs no import of torch; the decorator's arguments are therefore literals. A part is
 imported when somebody loads it.
 """
@@ -25,7 +25,7 @@ class Entry:
     """One registered part.
 
     Attributes:
-        kind: ``"model"``, ``"loss"`` or ``"degradation"``.
+        kind: One of :data:`HOMES`.
         name: The name users write: the definition's name in lower case with hyphens.
         summary: First line of the definition's docstring.
         module: Module that defines it.
@@ -96,16 +96,39 @@ def register_model(
 
 
 def register_loss(part: T) -> T:
-    """Mark a loss, a :class:`~imgrestore.parts.Part` called as ``(restored, gt) -> scalar``."""
+    """Mark a :class:`~imgrestore.losses.contract.Loss`."""
     return part
 
 
 def register_degradation(part: T) -> T:
-    """Mark a degradation, a :class:`~imgrestore.parts.Part` called as ``(image, generator) -> image``."""
+    """Mark a :class:`~imgrestore.degradations.contract.Degradation`."""
     return part
 
 
-_PACKAGES = {"model": "models", "loss": "losses", "degradation": "degradations"}
+def register_dataset(part: T) -> T:
+    """Mark a :class:`~imgrestore.datasets.contract.Dataset`."""
+    return part
+
+
+def register_optimizer(part: T) -> T:
+    """Mark an :class:`~imgrestore.optimizers.Optimizer`."""
+    return part
+
+
+def register_schedule(part: T) -> T:
+    """Mark a :class:`~imgrestore.schedules.Schedule`."""
+    return part
+
+
+HOMES = {
+    "model": "models",
+    "loss": "losses",
+    "degradation": "degradations",
+    "dataset": "datasets",
+    "optimizer": "optimizers",
+    "schedule": "schedules",
+}
+"""The package or module that the parts of a kind stand in."""
 
 
 @cache
@@ -113,21 +136,22 @@ def entries(kind: str) -> Mapping[str, Entry]:
     """Return every registered part of one kind by name, sorted.
 
     Args:
-        kind: ``"model"``, ``"loss"`` or ``"degradation"``.
+        kind: One of :data:`HOMES`.
     """
-    package = _PACKAGES[kind]
+    home = Path(__file__).parent / HOMES[kind]
     entry_type = ModelEntry if kind == "model" else Entry
     found: dict[str, Entry] = {}
-    for path in sorted((Path(__file__).parent / package).glob("*.py")):
+    for path in sorted(home.glob("*.py")) if home.is_dir() else [home.with_suffix(".py")]:
+        module = f"imgrestore.{HOMES[kind]}.{path.stem}" if home.is_dir() else f"imgrestore.{HOMES[kind]}"
         for node in ast.parse(path.read_bytes()).body:
             if not isinstance(node, ast.FunctionDef | ast.ClassDef):
                 continue
             facts = _decorator_facts(node, f"register_{kind}")
             if facts is None:
                 continue
-            name = _public_name(node.name)
+            name = public_name(node.name)
             summary = (ast.get_docstring(node) or "").partition("\n")[0]
-            found[name] = entry_type(kind, name, summary, f"imgrestore.{package}.{path.stem}", node.name, facts)
+            found[name] = entry_type(kind, name, summary, module, node.name, facts)
     return dict(sorted(found.items()))
 
 
@@ -169,7 +193,7 @@ def _decorator_facts(node: ast.FunctionDef | ast.ClassDef, decorator: str) -> di
     return None
 
 
-def _public_name(identifier: str) -> str:
+def public_name(identifier: str) -> str:
     """Turn ``ResnetSr`` or ``resnet_sr`` into ``resnet-sr``."""
     words = "".join(f"_{c.lower()}" if c.isupper() else c for c in identifier).strip("_")
     return words.replace("_", "-")

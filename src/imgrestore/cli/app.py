@@ -82,6 +82,7 @@ def main() -> None:
         if console.VERBOSITY.debug:
             traceback.print_exc()
         console.error(problem)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # nothing is left to clean up
         sys.exit(2 if isinstance(problem, UsageError) else 1)
     except KeyboardInterrupt:
         console.say("interrupted")

@@ -153,6 +153,12 @@ class Meter:
         self.done = self._before = done
         self._began = time.monotonic()
 
+    def resize(self, total: float) -> None:
+        """Correct how many units there are in all."""
+        self.total = total
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, total=total)
+
     def _rate(self) -> str:
         seconds = max(time.monotonic() - self._began, 1e-9)
         return f"{(self.done - self._before) / self.divisor / seconds:.2f} {self.unit}/s"

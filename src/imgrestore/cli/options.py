@@ -22,13 +22,17 @@ Json = Annotated[bool, typer.Option("--json", help="Write JSON lines to standard
 _UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 
 
-def parse_bytes(text: str) -> int:
+def parse_bytes(text: str, option: str = "--memory") -> int:
     """Read a size such as ``800M``, ``2G`` or ``2GiB``.
+
+    Args:
+        text: As the user wrote it.
+        option: Where, for the message.
 
     Raises:
         UsageError: It is not a size.
     """
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?\s*", text.lower())
     if match is None or float(match[1]) == 0:
-        raise UsageError(f"--memory {text}: not a size", hint="write for example 800M or 2G")
+        raise UsageError(f"{option} {text}: not a size", hint="write for example 800M or 2G")
     return int(float(match[1]) * _UNITS[match[2]])

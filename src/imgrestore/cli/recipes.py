@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from typing import Annotated
 
 import typer
 
 from imgrestore.cli import console
-from imgrestore.errors import UnknownNameError
 from imgrestore.recipes import shipped_recipes
 
 app = typer.Typer(help="What can be trained.", no_args_is_help=True, rich_markup_mode=None)
@@ -18,13 +18,24 @@ app = typer.Typer(help="What can be trained.", no_args_is_help=True, rich_markup
 def list_recipes() -> None:
     """List the recipes that come with imgrestore."""
     tables = {name: tomllib.loads(path.read_text(encoding="utf-8")) for name, path in shipped_recipes().items()}
-    console.table([["recipe", "trains"], *([name, table.get("summary", "")] for name, table in tables.items())])
+    rows = [[name, table.get("summary", ""), table.get("paper", "")] for name, table in tables.items()]
+    console.table([["recipe", "trains", "paper"], *rows])
 
 
 @app.command()
-def show(name: Annotated[str, typer.Argument(help="Name of a recipe.")]) -> None:
-    """Print a recipe's file: save it, edit it, train it."""
-    shipped = shipped_recipes()
-    if name not in shipped:
-        raise UnknownNameError("recipe", name, shipped)
-    console.result(shipped[name].read_text(encoding="utf-8"))
+def show(
+    name: Annotated[str, typer.Argument(help="Name of a recipe, or a TOML file.")],
+    changes: Annotated[list[str] | None, typer.Option("--set", help="Change it: --set steps=1000.")] = None,
+) -> None:
+    """Print a recipe with every setting spelled out: save it, edit it, train it."""
+    from imgrestore.recipes.recipe import load_recipe
+
+    console.result(load_recipe(name, changes or []).to_toml())
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON schema of recipes, for editors."""
+    from imgrestore.recipes.schema import recipe_schema
+
+    console.result(json.dumps(recipe_schema(), indent=2))

@@ -5,65 +5,143 @@ from __future__ import annotations
 import math
 import shlex
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from imgrestore.cli import console
-from imgrestore.cli.options import Device, Json
+from imgrestore.cli.options import Device, Json, parse_bytes
+from imgrestore.errors import UsageError
+
+if TYPE_CHECKING:
+    from imgrestore.recipes.recipe import Recipe
 
 
 def train(
-    recipe: Annotated[str, typer.Option("--recipe", help="Name of a recipe, or a TOML file.")],
-    data: Annotated[Path, typer.Option("--data", "-d", help="Folder of photos, searched with its sub-folders.")],
-    run: Annotated[Path | None, typer.Option("--run", help="Folder of the run; runs/RECIPE by default.")] = None,
+    recipe: Annotated[
+        str | None, typer.Option("--recipe", help="Name of a recipe, or a TOML file; with --resume, the run's own.")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", "-d", help="Folder of photos, searched with its sub-folders.")
+    ] = None,
+    run: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder of the run; runs/RECIPE by default.")
+    ] = None,
     changes: Annotated[list[str] | None, typer.Option("--set", help="Change the recipe: --set steps=1000.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the run's last checkpoint.")] = False,
-    start: Annotated[Path | None, typer.Option("--start", help="Weights to begin with, as far as they fit.")] = None,
+    start: Annotated[Path | None, typer.Option("--weights", help="Weights to begin with, as far as they fit.")] = None,
+    check: Annotated[bool, typer.Option("--check", help="Report on recipe and data; train nothing.")] = False,
     max_minutes: Annotated[float, typer.Option(help="Stop with a checkpoint after this time.", min=0)] = math.inf,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes that prepare batches; by the number of cores.", min=0)
+    ] = None,
+    cache: Annotated[
+        str, typer.Option(help="Decoded images up to this size are kept in memory; more are decoded when needed.")
+    ] = "4G",
+    compiled: Annotated[bool, typer.Option("--compile", help="Compile the training step first (GPU).")] = False,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Log for TensorBoard too.")] = False,
     device: Device = "auto",
     json: Json = False,
 ) -> None:
-    """Train a model; a run stopped at any moment can be resumed."""
-    from imgrestore.devices import choose_device
-    from imgrestore.recipes.recipe import load_recipe
-    from imgrestore.trainer import train as training
-    from imgrestore.trainer import weights_path
+    """Train a model; a run stopped at any moment can be resumed.
 
-    chosen = load_recipe(recipe, changes or [])
-    folder = run or Path("runs") / chosen.name
-    with _stop_on_signal() as stop, console.meter(chosen.name, chosen.training.steps, "it") as meter:
-        step, first = 0, True
-        for progress in training(
-            chosen,
-            data,
-            folder,
-            device=choose_device(device),
-            resume=resume,
-            start=start,
-            max_minutes=max_minutes,
-            stopped=lambda: bool(stop.number),
-            warn=console.warn,
-        ):
-            if first:
-                meter.begin(progress.step - 1)
-                first = False
-            step = progress.step
+    Several GPUs or machines: torchrun --nproc-per-node N -m imgrestore train …
+    """
+    from imgrestore.datasets.loader import default_workers
+    from imgrestore.devices import choose_device
+    from imgrestore.distributed import here
+    from imgrestore.training.loop import Options
+
+    chosen, folder = _chosen(recipe, changes or [], run, resume)
+    if data is None:
+        raise UsageError("no data to train on", hint="--data takes a folder of photos")
+    bytes_kept = parse_bytes(cache, "--cache")
+    speaks = here().first
+    console.VERBOSITY.quiet |= not speaks
+    if check:
+        _check(chosen, data, bytes_kept)
+        return
+    options = Options(
+        device=choose_device(device),
+        resume=resume,
+        start=start,
+        max_minutes=max_minutes,
+        workers=default_workers() if workers is None else workers,
+        cache=bytes_kept,
+        compiled=compiled,
+        watch=_tensorboard(folder) if tensorboard and speaks else lambda record: None,
+    )
+    with _stop_on_signal() as stop:
+        finished = _run(chosen, data, folder, options, stop, json and speaks)
+    if finished:
+        return
+    again = [
+        "imgrestore",
+        "train",
+        "--recipe",
+        str(folder / "recipe.toml"),
+        "--data",
+        str(data),
+        "--output",
+        str(folder),
+    ]
+    console.say(f"  {shlex.join([*again, '--resume', '--device', device])}")
+    raise typer.Exit(128 + stop.number if stop.number else 0)
+
+
+def _chosen(recipe: str | None, changes: list[str], run: Path | None, resume: bool) -> tuple[Recipe, Path]:
+    """Settle the recipe and the folder of the run."""
+    from imgrestore.recipes.recipe import load_recipe
+
+    if recipe is None and not (resume and run is not None):
+        raise UsageError("no recipe to train", hint="--recipe NAME; imgrestore recipes list shows them")
+    chosen = load_recipe(recipe or str(run / "recipe.toml" if run else ""), changes)
+    return chosen, run or Path("runs") / chosen.name
+
+
+def _run(recipe: Recipe, data: Path, folder: Path, options: Any, stop: _Stop, json: bool) -> bool:
+    """Train and show how it goes; return whether the run is finished."""
+    from imgrestore.training import train as training
+
+    step, steps, done, seen = 0, recipe.training.steps, 0.0, 0
+    warn = console.warn if not console.VERBOSITY.quiet else lambda line: None
+    with console.meter(recipe.name, 1, "it") as meter:
+        for progress in training(recipe, data, folder, options, stopped=lambda: bool(stop.number), warn=warn):
+            if not seen:
+                meter.begin(max(0, progress.step - 1))
+            seen += 1
+            step, done = progress.step, progress.done
+            steps = progress.steps or round(step / max(done, 1e-9))
+            meter.resize(steps)
             meter.note = _note(progress.record) or meter.note
             meter.advance(step - meter.done)
             if progress.record and json:
                 console.record(progress.record)
-    if step < chosen.training.steps:
-        console.say(f"stopped at step {step} of {chosen.training.steps}; go on with:")
-        again = ["imgrestore", "train", "--recipe", recipe, "--data", str(data), "--run", str(folder), "--resume"]
-        again += ["--device", device, *(word for change in changes or [] for word in ("--set", change))]
-        console.say(f"  {shlex.join(again)}")
-        raise typer.Exit(128 + stop.number if stop.number else 0)
-    console.say(f"trained {step} steps: {weights_path(chosen, folder)}")
+    if done < 1:
+        console.say(f"stopped at step {step} of {steps}; go on with:")
+        return False
+    console.say(f"trained {step} steps: {folder / recipe.name}.safetensors; how it went: {folder / 'run.html'}")
+    return True
+
+
+def _check(recipe: Recipe, data: Path, cache: int) -> None:
+    """Say what a run would do, having read all of its data."""
+    from imgrestore.training.check import check_run
+
+    report = check_run(recipe, data, cache)
+    for line in report.skipped:
+        console.warn(f"cannot use {line}")
+    console.table([["what", "value"], *([what, value] for what, value in report.facts)])
+
+
+def _tensorboard(folder: Path) -> Callable[[dict[str, Any]], None]:
+    from imgrestore.training.tensorboard import writer
+
+    return writer(folder / "tensorboard")
 
 
 class _Stop:

@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from torch import Generator, Tensor
 
+from imgrestore.degradations.contract import Degradation
 from imgrestore.filters import resize
-from imgrestore.parts import Field, Part
+from imgrestore.parts import Field
 from imgrestore.registry import register_degradation
+
+Kernel = Literal["nearest", "bilinear", "bicubic", "lanczos"]
+"""The kernels of :mod:`imgrestore.filters`."""
 
 
 @register_degradation
-class Downsample(Part):
-    """Shrink by ``scale`` with an antialiased kernel: the literature's "bicubic degradation" by default.
+class Downsample(Degradation):
+    """Shrinking by ``scale`` with an antialiased kernel, the literature's "bicubic degradation" by default.
 
-    Height and width must be multiples of ``scale``. Not random.
+    Height and width must be multiples of ``scale``; overshoot at edges is clipped. Kernels are stretched by ``scale``
+    and centred, as in MATLAB's imresize; ``bicubic`` is that of R. Keys, "Cubic Convolution Interpolation for Digital
+    Image Processing", IEEE TASSP 29, 1981, doi:10.1109/TASSP.1981.1163711, with a = -0.5.
     """
 
-    scale: int = Field(ge=1, le=16)
-    kernel: Literal["nearest", "bilinear", "bicubic", "lanczos"] = "bicubic"
+    random: ClassVar[bool] = False
 
-    def __call__(self, image: Tensor, generator: Generator) -> Tensor:
+    scale: int = Field(ge=1, le=16, description="how many times smaller")
+    kernel: Kernel = Field("bicubic", description="how pixels are weighted")
+
+    @property
+    def keeps_size(self) -> bool:
+        """Whether nothing shrinks."""
+        return self.scale == 1
+
+    def degrade(self, image: Tensor, generator: Generator) -> Tensor:
         """Return (N, C, H / scale, W / scale)."""
         height, width = image.shape[-2:]
-        return resize(image, (height // self.scale, width // self.scale), self.kernel)
+        return resize(image, (height // self.scale, width // self.scale), self.kernel).clamp(0, 1)

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-import torch
+from typing import Annotated, ClassVar, Literal
+
 from torch import Generator, Tensor
 
-from imgrestore.parts import Field, Part
+from imgrestore.degradations.contract import Degradation, normal_like, uniform_like
+from imgrestore.parts import Field, Range, within
 from imgrestore.registry import register_degradation
 
 
 @register_degradation
-class Gaussian(Part):
-    """Add white Gaussian noise: image + sigma n, with n ~ N(0, 1) for each sample; the result is not clipped.
+class Gaussian(Degradation):
+    """White Gaussian noise, independent in every sample.
 
-    ``sigma`` is drawn evenly from [``low``, ``high``] for each image, on the [0, 1] scale: the literature's "sigma 25"
-    is 25 / 255.
+    ``image + sigma n`` with n ~ N(0, 1); not clipped. ``sigma`` is on the [0, 1] scale: the literature's "sigma 25" is
+    25 / 255. Its default is the range of blind denoisers, as in K. Zhang et al., "Beyond a Gaussian Denoiser", IEEE TIP
+    26, 2017, arXiv:1608.03981, which goes up to 55 / 255.
     """
 
-    low: float = Field(0.0, ge=0, le=1)
-    high: float = Field(50 / 255, ge=0, le=1)
+    keeps_range: ClassVar[bool] = False
 
-    def __call__(self, image: Tensor, generator: Generator) -> Tensor:
+    sigma: Annotated[Range, within(0, 1)] = Field((0.0, 50 / 255), description="standard deviation on the [0, 1] scale")
+    colour: Literal["rgb", "grey"] = Field("rgb", description="noise for each channel, or the same in all channels")
+
+    def degrade(self, image: Tensor, generator: Generator) -> Tensor:
         """Return the noisy images, same shape."""
-        drawn = torch.rand((image.shape[0], 1, 1, 1), generator=generator)
-        sigma = (self.low + (self.high - self.low) * drawn).to(image)
-        return image + sigma * torch.randn(image.shape, generator=generator).to(image)
+        sigma = uniform_like(image, self.sigma, generator)
+        noise = normal_like(image if self.colour == "rgb" else image[:, :1], generator)
+        return image + sigma * noise

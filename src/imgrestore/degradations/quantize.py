@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from torch import Generator, Tensor
 
-from imgrestore.parts import Field, Part
+from imgrestore.degradations.contract import Degradation
+from imgrestore.parts import Field
 from imgrestore.registry import register_degradation
 
 
 @register_degradation
-class Quantize(Part):
-    """Clip to [0, 1] and round to ``2**bits`` levels, as an image file does. Not random."""
+class Quantize(Degradation):
+    """Clipping to [0, 1] and rounding to ``2**bits`` levels, as an image file does.
 
-    bits: int = Field(8, ge=1, le=16)
+    ``round(image (2^bits - 1)) / (2^bits - 1)``, usually the last step: files hold no fractions.
+    """
 
-    def __call__(self, image: Tensor, generator: Generator) -> Tensor:
+    random: ClassVar[bool] = False
+
+    bits: int = Field(8, ge=1, le=16, description="bits per sample")
+
+    def degrade(self, image: Tensor, generator: Generator) -> Tensor:
         """Return the image with every sample on one of the levels."""
         levels = 2**self.bits - 1
         rounded: Tensor = (image.clamp(0, 1) * levels).round() / levels

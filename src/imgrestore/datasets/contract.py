@@ -1,0 +1,78 @@
+"""What every kind of training data promises."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from imgrestore.datasets.pictures import Pictures, Shape, Views
+from imgrestore.degradations.contract import Degradation
+from imgrestore.parts import Field, Part, SerializeAsAny
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a folder holds.
+
+    Attributes:
+        pictures: All that can be used.
+        skipped: One line for each file that cannot.
+    """
+
+    pictures: Pictures
+    skipped: list[str] = field(default_factory=list)
+
+
+class Dataset(Part):
+    """A kind of training data: how pictures are read, and how samples are cut from them.
+
+    Attributes:
+        batch: Samples in a batch, of each process.
+        transform: What is done to the ground truth before it is degraded.
+    """
+
+    group: ClassVar[str] = "dataset"
+    default_kind: ClassVar[str] = "photos"
+
+    batch: int = Field(16, ge=1)
+    transform: tuple[SerializeAsAny[Degradation], ...] = ()
+
+    @abstractmethod
+    def find(self, folder: Path, scale: int, cache: int) -> Found:
+        """Read a folder.
+
+        Args:
+            folder: Searched with its sub-folders.
+            scale: How many times larger the ground truth is than the low-quality image.
+            cache: Bytes of decoded pictures that may be kept in memory.
+
+        Raises:
+            InputError: The folder is missing, or not of this kind.
+        """
+
+    @property
+    def border(self) -> int:
+        """Low-quality pixels around a sample that are degraded with it and then cut off."""
+        return 0
+
+    def samples_in(self, shape: Shape) -> int:
+        """Return how many samples a picture of this shape gives in one epoch."""
+        return 1
+
+    @abstractmethod
+    def cut(self, views: Views, sample: int, scale: int, rng: np.random.Generator) -> Views:
+        """Cut a sample out of a picture.
+
+        Args:
+            views: The picture (H, W, C); a low-quality view is ``1 / scale`` as large.
+            sample: Number of the sample in the picture.
+            scale: See :meth:`find`.
+            rng: Where random places come from.
+
+        Returns:
+            The views (h, w, C) of the sample, with ``border`` around it.
+        """

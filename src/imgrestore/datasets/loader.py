@@ -1,0 +1,70 @@
+"""Worker processes that prepare batches while the network computes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import warnings
+from collections.abc import Generator
+
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from imgrestore.datasets.samples import Batch, Share
+
+_AHEAD = 4
+"""Batches a worker prepares ahead."""
+
+
+def batches(share: Share, first: int, workers: int, pinned: bool = False) -> Generator[Batch, None, None]:
+    """Go through the batches of a run in order, without end; closing the generator ends the workers.
+
+    Args:
+        share: Where they come from.
+        first: Number of the first one.
+        workers: Processes that prepare them; with 0, or if they are made on a GPU, each is made when it is asked for.
+        pinned: Whether batches are put where a GPU can fetch them by itself.
+    """
+    if not workers or share.samples.device.type != "cpu":
+        number = first
+        while True:
+            yield share[number]
+            number += 1
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "This DataLoader will create")  # whoever asks for more workers gets them
+        loader = iter(
+            DataLoader(
+                _Numbered(share),
+                batch_size=None,
+                sampler=range(first, first + 10**12),
+                num_workers=workers,
+                prefetch_factor=_AHEAD,
+                multiprocessing_context="spawn",  # libvips and torch have threads that a fork would not survive
+                worker_init_fn=_leave_signals_to_the_run,
+                pin_memory=pinned,
+                generator=torch.Generator(),  # it draws a seed we have no use for; not from the run's random numbers
+            )
+        )
+    yield from loader
+
+
+def default_workers() -> int:
+    """Return how many workers suit this process: one for two cores, at most four."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(4, cores // 2))
+
+
+class _Numbered(Dataset[Batch]):
+    """A share of the batches as torch's loader wants it."""
+
+    def __init__(self, share: Share) -> None:
+        self.share = share
+
+    def __getitem__(self, number: int) -> Batch:
+        return self.share[number]
+
+
+def _leave_signals_to_the_run(worker: int) -> None:
+    """Go on through a Ctrl-C: the run stops after its step and then ends its workers."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)

@@ -1,0 +1,133 @@
+"""Batches: samples cut from pictures and degraded.
+
+The batch of a step is a function of the seed and of its place in the run alone, so a resumed run sees the data an
+uninterrupted one would have seen, no state has to be kept, and several processes share the work without overlap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Generator, Tensor
+
+from imgrestore.datasets.contract import Dataset
+from imgrestore.datasets.pictures import CachedPictures, Pictures, Views
+from imgrestore.degradations.contract import Degradation, degrade
+from imgrestore.errors import InputError
+
+Batch = tuple[Tensor, Tensor]
+"""Low-quality images (N, C, h, w) and ground truth (N, C, H, W), float32 in [0, 1]."""
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Samples of a data set in the order a run sees them.
+
+    Attributes:
+        dataset: What cuts them.
+        pictures: What they are cut from; pictures on a GPU are cut and degraded there, a batch at a time.
+        degradations: What makes a low-quality image out of ground truth, or worsens the low-quality view.
+        scale: How many times smaller low-quality images are.
+        seed: Decides everything drawn.
+    """
+
+    dataset: Dataset
+    pictures: Pictures
+    degradations: Sequence[Degradation]
+    scale: int
+    seed: int
+
+    def __len__(self) -> int:
+        """Return the number of samples in an epoch."""
+        return int(self._ends[-1])
+
+    @cached_property
+    def _ends(self) -> NDArray[np.int64]:
+        """Samples in all pictures up to and including each."""
+        return np.cumsum([self.dataset.samples_in(shapes[0]) for shapes in self.pictures.shapes])
+
+    @property
+    def device(self) -> torch.device:
+        """Where batches are made."""
+        return self.pictures.memory.device if isinstance(self.pictures, CachedPictures) else torch.device("cpu")
+
+    def batch(self, positions: Sequence[int]) -> Batch:
+        """Return the samples at some positions of the run.
+
+        Args:
+            positions: Numbers from 0; each pass over all samples takes them in another order.
+
+        Raises:
+            InputError: The samples differ in size, or the degradations do not shrink by the scale.
+        """
+        rngs = [np.random.default_rng([self.seed, 1, position]) for position in positions]
+        cut = [self._cut(position, rng) for position, rng in zip(positions, rngs, strict=True)]
+        if len({views[0].shape for views in cut}) > 1:
+            raise InputError(
+                "images of different sizes cannot form a batch", hint="set data.batch=1, or give data.size to resize"
+            )
+        if self.device.type == "cpu":  # sample by sample: then a batch does not depend on how the run is shared out
+            made = [self._degraded([views], rng) for views, rng in zip(cut, rngs, strict=True)]
+            return torch.cat([lq for lq, _ in made]), torch.cat([gt for _, gt in made])
+        return self._degraded(cut, rngs[0])
+
+    def _cut(self, position: int, rng: np.random.Generator) -> Views:
+        epoch, index = divmod(position, len(self))
+        sample = int(_permutation(self.seed, epoch, len(self))[index])
+        picture = int(np.searchsorted(self._ends, sample, side="right"))
+        before = int(self._ends[picture - 1]) if picture else 0
+        return self.dataset.cut(self.pictures[picture], sample - before, self.scale, rng)
+
+    def _degraded(self, cut: Sequence[Views], rng: np.random.Generator) -> Batch:
+        generator = Generator(self.device).manual_seed(int(rng.integers(2**63)))
+        views = [torch.stack(alike).permute(0, 3, 1, 2).float() / 255 for alike in zip(*cut, strict=True)]
+        lq, gt = self.pair(views, generator)
+        border = self.dataset.border
+        return _trim(lq, border), _trim(gt, border * self.scale)
+
+    def pair(self, views: Sequence[Tensor], generator: Generator) -> Batch:
+        """Turn views (N, C, H, W) of whole pictures or samples into low-quality images and ground truth."""
+        gt = degrade(views[0], self.dataset.transform, generator)
+        lq = degrade(gt if len(views) == 1 else views[1], self.degradations, generator)
+        if (lq.shape[-2] * self.scale, lq.shape[-1] * self.scale) != tuple(gt.shape[-2:]):
+            raise InputError(
+                f"low-quality images are {lq.shape[-1]}x{lq.shape[-2]} for {gt.shape[-1]}x{gt.shape[-2]}, not "
+                f"1/{self.scale}",
+                hint="the recipe's degradations must shrink by the scale of its model",
+            )
+        return lq, gt
+
+
+@dataclass(frozen=True)
+class Share:
+    """The batches that one of several processes takes: a sequence without end.
+
+    Attributes:
+        samples: Shared by all processes.
+        rank: Number of the process.
+        processes: Number of processes.
+    """
+
+    samples: Samples
+    rank: int = 0
+    processes: int = 1
+
+    def __getitem__(self, number: int) -> Batch:
+        """Return the batch of this process among those of all."""
+        size = self.samples.dataset.batch
+        start = (number * self.processes + self.rank) * size
+        return self.samples.batch(range(start, start + size))
+
+
+@lru_cache(maxsize=2)
+def _permutation(seed: int, epoch: int, count: int) -> NDArray[np.int64]:
+    return np.random.default_rng([seed, 2, epoch]).permutation(count)
+
+
+def _trim(image: Tensor, border: int) -> Tensor:
+    return image[..., border : image.shape[-2] - border, border : image.shape[-1] - border]

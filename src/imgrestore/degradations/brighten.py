@@ -1,0 +1,27 @@
+"""Brightening."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from torch import Generator, Tensor
+
+from imgrestore.degradations.contract import Degradation, uniform_like
+from imgrestore.parts import Field, Range, within
+from imgrestore.registry import register_degradation
+
+
+@register_degradation
+class Brighten(Degradation):
+    """Overexposure: every value multiplied by a factor above one and clipped.
+
+    ``min(1, factor image)``. By default ``factor = 1 + p`` with p in [0.3, 0.6], the proportions of "DL-IQIWA: Image
+    quality improvement with autoencoders" (DTU, 2021). What is clipped is lost: highlights can be guessed, not
+    restored.
+    """
+
+    factor: Annotated[Range, within(1, 16)] = Field((1.3, 1.6), description="what values are multiplied by")
+
+    def degrade(self, image: Tensor, generator: Generator) -> Tensor:
+        """Return the brighter images."""
+        return (uniform_like(image, self.factor, generator) * image).clamp(0, 1)

@@ -1,0 +1,55 @@
+"""Noise of luma and colour apart."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+import torch
+from torch import Generator, Tensor
+
+from imgrestore.degradations.blur import convolve, gaussian_kernels
+from imgrestore.degradations.contract import Degradation, normal_like, uniform, uniform_like
+from imgrestore.parts import Field, Range, within
+from imgrestore.registry import register_degradation
+
+_RGB_OF_CHROMA = ((0.0, 1.402), (-0.344136, -0.714136), (1.772, 0.0))
+"""What Cb and Cr add to red, green and blue (ITU-R BT.601, full range, as in JPEG files)."""
+
+
+@register_degradation
+class ChromaNoise(Degradation):
+    """Blotches of colour under fine grain, as cameras leave them.
+
+    Gaussian noise in YCbCr: white and of standard deviation ``luma`` in Y; blurred by a Gaussian of ``grain`` pixels
+    and scaled back to a standard deviation of ``chroma`` in Cb and Cr. So neighbours and channels depend on each other,
+    as they do after demosaicking, denoising and colour subsampling in a camera: S. Nam et al., "A Holistic Approach to
+    Cross-Channel Image Noise Modeling and its Application to Image Denoising", CVPR 2016. Not clipped; grey images get
+    the noise of Y alone.
+    """
+
+    keeps_range: ClassVar[bool] = False
+
+    luma: Annotated[Range, within(0, 1)] = Field(
+        (0.0, 0.04), description="standard deviation in Y, on the [0, 1] scale"
+    )
+    chroma: Annotated[Range, within(0, 1)] = Field(
+        (0.02, 0.08), description="standard deviation in Cb and Cr, likewise"
+    )
+    grain: Annotated[Range, within(0, 16)] = Field((0.5, 2.0), description="blur of the colour noise in pixels")
+
+    def degrade(self, image: Tensor, generator: Generator) -> Tensor:
+        """Return the noisy images, same shape."""
+        noisy = image + uniform_like(image, self.luma, generator) * normal_like(image[:, :1], generator)
+        if image.shape[1] == 1:
+            return noisy
+        chroma = uniform_like(image, self.chroma, generator) * self._grain(image, generator)
+        return noisy + torch.einsum("rc,nchw->nrhw", torch.tensor(_RGB_OF_CHROMA).to(image), chroma)
+
+    def _grain(self, image: Tensor, generator: Generator) -> Tensor:
+        """Return blurred noise (N, 2, H, W) of variance one everywhere, which is why it is drawn beyond the edges."""
+        grain = uniform(len(image), self.grain, generator)
+        kernels = gaussian_kernels(grain, grain, torch.zeros_like(grain))
+        around = kernels.shape[-1] - 1
+        height, width = image.shape[-2:]
+        noise = normal_like(image.new_empty(len(image), 2, height + around, width + around), generator)
+        return convolve(noise, kernels / kernels.square().sum(dim=(1, 2), keepdim=True).sqrt())

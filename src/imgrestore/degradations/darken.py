@@ -1,0 +1,26 @@
+"""Darkening."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from torch import Generator, Tensor
+
+from imgrestore.degradations.contract import Degradation, uniform_like
+from imgrestore.parts import Field, Range, within
+from imgrestore.registry import register_degradation
+
+
+@register_degradation
+class Darken(Degradation):
+    """Darkening: every value multiplied by a factor below one.
+
+    ``factor image``. By default ``factor = 1 - p`` with p in [0.3, 0.6], the proportions of "DL-IQIWA: Image quality
+    improvement with autoencoders" (DTU, 2021).
+    """
+
+    factor: Annotated[Range, within(0, 1)] = Field((0.4, 0.7), description="what values are multiplied by")
+
+    def degrade(self, image: Tensor, generator: Generator) -> Tensor:
+        """Return the darker images."""
+        return uniform_like(image, self.factor, generator) * image

@@ -1,0 +1,37 @@
+"""JPEG artefacts."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from torch import Generator, Tensor
+
+from imgrestore.degradations import opencv
+from imgrestore.degradations.contract import Degradation, Picture, each_picture, integer, uniform
+from imgrestore.parts import Field, Range, within
+from imgrestore.registry import register_degradation
+
+
+@register_degradation
+class Jpeg(Degradation):
+    """JPEG compression: blocks of 8 pixels, ripples beside edges, colours that bleed.
+
+    Encoded and decoded at a quality of the IJG scale, rounded to a whole number. ``subsampling`` says how much colour
+    the file keeps: all of it ("4:4:4"), one sample of four ("4:2:0", as most files), or either for each image
+    ("random"). G. K. Wallace, "The JPEG Still Picture Compression Standard", IEEE Trans. Consumer Electronics 38(1),
+    1992, doi:10.1109/30.125072. Computed by OpenCV on the CPU. Blocks start at the top left corner of the image.
+    """
+
+    quality: Annotated[Range, within(1, 100)] = Field((30, 95), description="quality of the file")
+    subsampling: Literal["4:4:4", "4:2:0", "random"] = Field("4:2:0", description="colour samples kept")
+
+    def degrade(self, image: Tensor, generator: Generator) -> Tensor:
+        """Return what the files hold."""
+        quality = [round(drawn) for drawn in uniform(len(image), self.quality, generator).tolist()]
+
+        def change(i: int, picture: Picture) -> Picture:
+            if self.subsampling != "random":
+                return opencv.jpeg(picture, quality[i], self.subsampling)
+            return opencv.jpeg(picture, quality[i], "4:4:4" if integer(2, generator) else "4:2:0")
+
+        return each_picture(image, change)

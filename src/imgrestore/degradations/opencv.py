@@ -1,0 +1,61 @@
+"""OpenCV's operators on 8-bit pictures. No other module imports OpenCV."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import cv2
+import numpy as np
+
+from imgrestore.degradations.contract import Picture
+from imgrestore.errors import ComputeError
+
+cv2.setNumThreads(0)  # training workers are processes already, their threads would only fight
+
+Subsampling = Literal["4:4:4", "4:2:0"]
+"""How many of the colour samples a JPEG file keeps: all, or one of each square of four."""
+
+_SUBSAMPLING = {
+    "4:4:4": cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
+    "4:2:0": cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420,
+}
+
+_LONGEST = {".jpg": 65500, ".webp": 16383}
+"""Longest side that OpenCV's encoders take."""
+
+
+def bilateral(picture: Picture, diameter: int, sigma_colour: float, sigma_space: float) -> Picture:
+    """Smooth a picture without crossing edges; ``sigma_colour`` is in grey levels, the others are in pixels."""
+    return _levels(cv2.bilateralFilter(picture, diameter, sigma_colour, sigma_space))
+
+
+def median(picture: Picture, size: int) -> Picture:
+    """Replace each sample by the median of the square of odd side ``size`` around it."""
+    return _levels(cv2.medianBlur(picture, size))
+
+
+def jpeg(picture: Picture, quality: int, subsampling: Subsampling) -> Picture:
+    """Encode a picture as JPEG of quality 1 … 100 and decode it."""
+    sampling = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, _SUBSAMPLING[subsampling]]
+    return _through_file(picture, ".jpg", [cv2.IMWRITE_JPEG_QUALITY, quality, *sampling])
+
+
+def webp(picture: Picture, quality: int) -> Picture:
+    """Encode a picture as lossy WebP of quality 1 … 100 and decode it."""
+    return _through_file(picture, ".webp", [cv2.IMWRITE_WEBP_QUALITY, quality])
+
+
+def _through_file(picture: Picture, extension: str, settings: list[int]) -> Picture:
+    """Encode and decode a picture in memory; OpenCV orders colours blue, green, red."""
+    height, width = picture.shape[:2]
+    if max(height, width) > _LONGEST[extension]:
+        raise ComputeError(f"no {extension} file can hold {width}x{height} pixels", hint="degrade smaller crops")
+    grey = picture.ndim == 2 or picture.shape[2] == 1
+    pixels = picture if grey else cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
+    _, encoded = cv2.imencode(extension, pixels, settings)
+    decoded = _levels(cv2.imdecode(encoded, cv2.IMREAD_GRAYSCALE if grey else cv2.IMREAD_COLOR))
+    return decoded if grey else _levels(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB))
+
+
+def _levels(picture: object) -> Picture:
+    return np.asarray(picture, dtype=np.uint8)

@@ -1,0 +1,34 @@
+"""Photon noise."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import torch
+from torch import Generator, Tensor
+
+from imgrestore.color import luma
+from imgrestore.degradations.contract import Degradation, uniform_like
+from imgrestore.parts import Field, Range, within
+from imgrestore.registry import register_degradation
+
+
+@register_degradation
+class Poisson(Degradation):
+    """Photon noise: each sample is a count of photons, and white is ``peak`` of them.
+
+    ``clip(Poisson(peak image) / peak)``, of variance ``image / peak`` before clipping. ``1 / sqrt(peak)``, the standard
+    deviation of white, is drawn evenly, so that weak and strong noise are equally frequent. ``colour = "grey"`` adds
+    the noise of luma to all channels. Counts of sRGB values, as in most literature; for the light itself see
+    ``shot-read``.
+    """
+
+    peak: Annotated[Range, within(1, 1e6)] = Field((50, 1000), description="photons of a white sample")
+    colour: Literal["rgb", "grey"] = Field("rgb", description="noise for each channel, or the same in all channels")
+
+    def degrade(self, image: Tensor, generator: Generator) -> Tensor:
+        """Return the noisy images, same shape."""
+        peak = uniform_like(image, (self.peak[1] ** -0.5, self.peak[0] ** -0.5), generator) ** -2
+        exposed = (image if self.colour == "rgb" else luma(image)).clamp(0, 1)
+        photons = torch.poisson((exposed * peak).to(generator.device), generator=generator).to(image)
+        return (image + photons / peak - exposed).clamp(0, 1)

@@ -1,0 +1,28 @@
+"""WebP artefacts."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from torch import Generator, Tensor
+
+from imgrestore.degradations import opencv
+from imgrestore.degradations.contract import Degradation, each_picture, uniform
+from imgrestore.parts import Field, Range, within
+from imgrestore.registry import register_degradation
+
+
+@register_degradation
+class Webp(Degradation):
+    """WebP compression: smooth blocks, washed-out texture, colours that bleed.
+
+    Encoded and decoded at a quality rounded to a whole number; colour is always kept for one pixel of four only. RFC
+    9649, "WebP Image Format", 2024. Computed by OpenCV on the CPU.
+    """
+
+    quality: Annotated[Range, within(1, 100)] = Field((30, 95), description="quality of the file")
+
+    def degrade(self, image: Tensor, generator: Generator) -> Tensor:
+        """Return what the files hold."""
+        quality = [round(drawn) for drawn in uniform(len(image), self.quality, generator).tolist()]
+        return each_picture(image, lambda i, picture: opencv.webp(picture, quality[i]))

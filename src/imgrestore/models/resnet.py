@@ -1,0 +1,108 @@
+"""Residual networks without batch normalisation, whose convolutions all run at low resolution.
+
+B. Lim et al., "Enhanced Deep Residual Networks for Single Image Super-Resolution", CVPRW 2017 (arXiv:1707.02921), with
+two differences that suit a CPU: the last convolution makes all colours of the enlarged pixels at once (W. Shi et al.,
+CVPR 2016, arXiv:1609.05158), so that every convolution runs at low resolution; and the network only adds what its input
+lacks (a global skip), so that it starts from that input and cannot shift or tint. Where input and output are of one
+size the input is folded into channels first (as in K. Zhang et al., "FFDNet", IEEE TIP 27, 2018, arXiv:1710.04026).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import interpolate, pixel_shuffle, pixel_unshuffle
+
+from imgrestore.filters import kernel_radius
+from imgrestore.models.contract import RestorationModel
+from imgrestore.registry import register_model
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions around a ReLU, added to their input: (N, width, H, W) to the same shape."""
+
+    def __init__(self, width: int) -> None:
+        """Make a block of ``width`` channels."""
+        super().__init__()
+        self.first = nn.Conv2d(width, width, 3, padding=1)
+        self.second = nn.Conv2d(width, width, 3, padding=1)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Add what the two convolutions find."""
+        added: Tensor = self.second(torch.relu(self.first(features)))
+        return features + added
+
+
+class _ResNet(RestorationModel):
+    """A trunk of residual blocks that starts as doing nothing."""
+
+    def __init__(self, fold: int, spread: int, width: int, blocks: int) -> None:
+        """Build for inputs folded ``fold`` times and outputs unfolded ``spread`` times, along each axis."""
+        super().__init__()
+        self.fold, self.spread = fold, spread
+        self.multiple_of = fold
+        self.halo = fold * (2 * blocks + 3)
+        self.activation_bytes = 4 * (4 * width // fold**2 + 9 * max(1, spread // fold) ** 2)
+        self.head = nn.Conv2d(3 * fold**2, width, 3, padding=1)
+        self.body = nn.Sequential(*(ResidualBlock(width) for _ in range(blocks)))
+        self.merge = nn.Conv2d(width, width, 3, padding=1)
+        self.tail = nn.Conv2d(width, 3 * spread**2, 3, padding=1)
+        for block in self.body:
+            nn.init.zeros_(block.second.weight)  # type: ignore[union-attr, arg-type]
+        nn.init.normal_(self.tail.weight, std=1e-3)
+        nn.init.zeros_(self.tail.bias)  # type: ignore[arg-type]
+
+    def added(self, lq: Tensor) -> Tensor:
+        """Return what the trunk adds to the skip, in float32."""
+        features = self.head(pixel_unshuffle(lq.to(self.head.weight.dtype), self.fold))
+        detail = self.tail(features + self.merge(self.body(features)))
+        return pixel_shuffle(detail, self.spread).float()
+
+
+class ResNetSR(_ResNet):
+    """Residual blocks at low resolution, one sub-pixel convolution, and a bicubic skip around it all."""
+
+    def __init__(self, scale: int, width: int, blocks: int) -> None:
+        """Build for an enlargement of ``scale``, with ``blocks`` residual blocks of ``width`` channels."""
+        super().__init__(1, scale, width, blocks)
+        self.scale = scale
+        self.halo = max(self.halo, kernel_radius("bicubic"))
+
+    def forward(self, lq: Tensor) -> Tensor:
+        """Enlarge (N, 3, H, W) in [0, 1] to (N, 3, scale H, scale W)."""
+        skip = interpolate(lq.float(), scale_factor=self.spread, mode="bicubic", antialias=True)
+        return skip + self.added(lq)
+
+
+class ResNetDenoiser(_ResNet):
+    """Residual blocks at half resolution that estimate the noise, and take it away from their input."""
+
+    def __init__(self, width: int, blocks: int) -> None:
+        """Build with ``blocks`` residual blocks of ``width`` channels."""
+        super().__init__(2, 2, width, blocks)
+
+    def forward(self, lq: Tensor) -> Tensor:
+        """Denoise (N, 3, H, W) in [0, 1]; height and width are even."""
+        return lq.float() + self.added(lq)
+
+
+@register_model(
+    task="upscale",
+    default_scale=4,
+    scales=(2, 4),
+    paper="B. Lim et al., CVPRW 2017, arXiv:1707.02921",
+)
+def resnet_sr(scale: int = 4, width: int = 48, blocks: int = 6) -> ResNetSR:
+    """Residual super-resolution network, for clean photos."""
+    return ResNetSR(scale, width, blocks)
+
+
+@register_model(
+    task="denoise",
+    default_scale=1,
+    scales=(1,),
+    paper="K. Zhang et al., IEEE TIP 27, 2018, arXiv:1710.04026; B. Lim et al., CVPRW 2017, arXiv:1707.02921",
+)
+def resnet_denoise(scale: int = 1, width: int = 48, blocks: int = 5) -> ResNetDenoiser:
+    """Blind denoiser at half resolution, for noise of any strength."""
+    return ResNetDenoiser(width, blocks)

@@ -1,0 +1,111 @@
+"""Optimisers: what turns gradients into steps."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+import torch
+from torch import nn
+
+from imgrestore.parts import Field, Part
+from imgrestore.registry import register_optimizer
+
+
+class Optimizer(Part):
+    """An optimiser and how gradients reach it.
+
+    Attributes:
+        learning_rate: The highest the schedule lets it be.
+        weight_decay: Share of a weight that is taken away; how, the kind says.
+        clip: Largest norm of the whole gradient, longer ones are shortened; 0 leaves them as they are.
+        accumulate: Batches whose mean gradient makes one step.
+    """
+
+    group: ClassVar[str] = "optimizer"
+    default_kind: ClassVar[str] = "adam"
+
+    learning_rate: float = Field(1e-3, gt=0)
+    weight_decay: float = Field(0.0, ge=0)
+    clip: float = Field(0.0, ge=0)
+    accumulate: int = Field(1, ge=1)
+
+    @abstractmethod
+    def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+        """Return the optimiser of these parameters."""
+
+
+@register_optimizer
+class Adam(Optimizer):
+    """Adam; weight decay is added to the gradient (L2).
+
+    D. Kingma, J. Ba, ICLR 2015, arXiv:1412.6980.
+    """
+
+    betas: tuple[float, float] = (0.9, 0.999)
+    epsilon: float = Field(1e-8, gt=0)
+
+    def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+        """Return the optimiser of these parameters."""
+        return torch.optim.Adam(parameters, self.learning_rate, self.betas, self.epsilon, self.weight_decay)
+
+
+@register_optimizer
+class Adamw(Optimizer):
+    """Adam with weight decay apart from the gradient.
+
+    I. Loshchilov, F. Hutter, ICLR 2019, arXiv:1711.05101.
+    """
+
+    betas: tuple[float, float] = (0.9, 0.999)
+    epsilon: float = Field(1e-8, gt=0)
+    weight_decay: float = Field(1e-2, ge=0)
+
+    def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+        """Return the optimiser of these parameters."""
+        return torch.optim.AdamW(parameters, self.learning_rate, self.betas, self.epsilon, self.weight_decay)
+
+
+@register_optimizer
+class Sgd(Optimizer):
+    """Stochastic gradient descent with momentum; weight decay is added to the gradient (L2)."""
+
+    momentum: float = Field(0.0, ge=0, lt=1)
+
+    def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+        """Return the optimiser of these parameters."""
+        return torch.optim.SGD(parameters, self.learning_rate, self.momentum, weight_decay=self.weight_decay)
+
+
+@register_optimizer
+class Lion(Optimizer):
+    """Steps of one length along the sign of the momentum; weight decay apart from the gradient.
+
+    X. Chen et al., "Symbolic Discovery of Optimization Algorithms", NeurIPS 2023, arXiv:2302.06675.
+    """
+
+    betas: tuple[float, float] = (0.9, 0.99)
+    learning_rate: float = Field(1e-4, gt=0)
+
+    def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+        """Return the optimiser of these parameters."""
+        return _Lion(parameters, {"lr": self.learning_rate, "betas": self.betas, "weight_decay": self.weight_decay})
+
+
+class _Lion(torch.optim.Optimizer):
+    def __init__(self, parameters: Iterable[nn.Parameter], defaults: dict[str, Any]) -> None:
+        super().__init__(parameters, defaults)
+
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
+        """Move every weight by lr (sign(b1 m + (1 - b1) g) + decay w), then let m follow g with b2."""
+        for group in self.param_groups:
+            (first, second), rate = group["betas"], group["lr"]
+            for weight in group["params"]:
+                if weight.grad is None:
+                    continue
+                momentum = self.state[weight].setdefault("momentum", torch.zeros_like(weight))
+                direction = momentum.lerp(weight.grad, 1 - first).sign_()
+                weight.mul_(1 - rate * group["weight_decay"]).add_(direction, alpha=-rate)
+                momentum.lerp_(weight.grad, 1 - second)

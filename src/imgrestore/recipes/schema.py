@@ -1,0 +1,83 @@
+"""The JSON schema of recipes, for editors that complete and check TOML."""
+
+from __future__ import annotations
+
+import inspect
+import types
+from typing import Any, get_args, get_type_hints
+
+from imgrestore import registry
+from imgrestore.parts import Part
+from imgrestore.recipes.recipe import Recipe
+
+Schema = dict[str, Any]
+
+_TYPES = {int: "integer", float: "number", str: "string", bool: "boolean"}
+
+
+def recipe_schema() -> Schema:
+    """Return a JSON schema (draft 2020-12) that describes every recipe file.
+
+    Parts are described one by one, so an editor offers the kinds there are, and the settings of the chosen kind.
+    """
+    schema = Recipe.model_json_schema()
+    definitions = schema.setdefault("$defs", {})
+    for group in ("degradation", "loss", "dataset", "optimizer", "schedule"):
+        definitions[group] = {"anyOf": [_part(group, name, definitions) for name in registry.entries(group)]}
+    models = [_model(name, entry) for name, entry in registry.models().items() if entry.trained]
+    definitions["model"] = {"anyOf": models}
+    properties = schema["properties"]
+    properties["model"] = {"$ref": "#/$defs/model"}
+    properties["extends"] = {"type": "string", "description": "a recipe whose settings are taken over"}
+    schema.pop("required", None)  # what a file leaves out, the recipe it extends may give
+    whole = {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "imgrestore recipe"}
+    filled: Schema = _filled(whole)
+    return filled
+
+
+def _filled(node: Any) -> Any:
+    """Put references in the places that parts have left open."""
+    if isinstance(node, list):
+        return [_filled(each) for each in node]
+    if not isinstance(node, dict):
+        return node
+    if "x-part" in node:
+        return {"$ref": f"#/$defs/{node['x-part']}"}
+    return {key: _filled(value) for key, value in node.items()}
+
+
+def _part(group: str, name: str, definitions: Schema) -> Schema:
+    entry = registry.find(group, name)
+    part: type[Part] = entry.load()
+    schema = part.model_json_schema()
+    definitions |= schema.pop("$defs", {})
+    default = next(base.default_kind for base in part.__mro__ if "group" in vars(base))  # type: ignore[attr-defined]
+    schema["properties"] = {"kind": {"const": name}, **schema["properties"]}
+    schema["required"] = [*([] if name == default else ["kind"]), *schema.get("required", [])]
+    schema["description"] = entry.summary
+    return schema
+
+
+def _model(name: str, entry: registry.ModelEntry) -> Schema:
+    builder = entry.load()
+    hints = get_type_hints(builder)
+    dimensions = {
+        key: {"default": parameter.default, **_dimension(hints[key])}
+        for key, parameter in inspect.signature(builder).parameters.items()
+    }
+    return {
+        "type": "object",
+        "title": name,
+        "description": entry.summary,
+        "properties": {"kind": {"const": name}, **dimensions},
+        "required": ["kind"],
+        "additionalProperties": False,
+    }
+
+
+def _dimension(hint: Any) -> Schema:
+    if isinstance(hint, type):
+        return {"type": _TYPES[hint]}
+    if isinstance(hint, types.UnionType):
+        return {"anyOf": [_dimension(each) for each in get_args(hint)]}
+    return {"enum": list(get_args(hint))}

@@ -1,0 +1,110 @@
+"""The data of a run: what it learns from, and what is held out to measure it."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from imgrestore.datasets.pictures import CachedPictures, Pictures, size_in_bytes
+from imgrestore.datasets.samples import Batch, Samples
+from imgrestore.errors import InputError
+from imgrestore.evaluation import Pair
+from imgrestore.recipes.recipe import Recipe
+
+_HELD_OUT_SAMPLES = 2048
+"""At most this many samples of the held-out pictures make up the held-out loss."""
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What a run sees.
+
+    Attributes:
+        samples: What it learns from.
+        held_out: Samples cut in the same way from pictures it never learns from, or None.
+        pairs: Those pictures, whole.
+        skipped: One line for each file that could not be used.
+        name: Names the data in cards: folder and number of pictures.
+        digest: Tells it from any other data.
+    """
+
+    samples: Samples
+    held_out: Samples | None
+    pairs: Sequence[Pair]
+    skipped: Sequence[str]
+    name: str
+    digest: str
+
+    def held_out_batches(self) -> list[Callable[[], Batch]]:
+        """Return makers of the batches that the held-out loss is taken on, always the same."""
+        if self.held_out is None:
+            return []
+        samples, size = self.held_out, self.samples.dataset.batch
+        count = min(len(samples), _HELD_OUT_SAMPLES)
+        starts = range(0, count, size)
+        return [lambda start=start: samples.batch(range(start, min(start + size, count))) for start in starts]  # type: ignore[misc]
+
+
+def read_data(recipe: Recipe, folder: Path, cache: int) -> TrainingData:
+    """Read the pictures of a run and hold some of them out.
+
+    Args:
+        recipe: Says how to read, cut and degrade them.
+        folder: Where they are.
+        cache: Bytes of decoded pictures that may be kept in memory.
+
+    Raises:
+        InputError: The folder is missing or holds too few usable pictures.
+    """
+    found = recipe.data.find(folder, recipe.scale, cache)
+    pictures, wanted = found.pictures, recipe.validation.images
+    count = len(pictures.names)
+    if count < wanted + 1:
+        held = f", but {wanted} are held out for measuring" if wanted else ""
+        raise InputError(
+            f"{folder}: {count} usable images{held}",
+            hint=found.skipped[0] if found.skipped else "give a folder with more images, or lower validation.images",
+        )
+    chosen = {round((i + 0.5) * count / wanted - 0.5) for i in range(wanted)}
+    training = pictures.pick([i for i in range(count) if i not in chosen])
+    samples = Samples(recipe.data, training, recipe.degradation, recipe.scale, recipe.training.seed)
+    held_out = replace(samples, pictures=pictures.pick(sorted(chosen))) if chosen else None
+    pairs = [_pair(held_out, i) for i in range(len(chosen))] if held_out else []
+    digest = zlib.crc32(repr([*zip(training.names, training.shapes, strict=True)]).encode())
+    name = f"{folder.resolve().name} ({len(training.names)} images)"
+    return TrainingData(samples, held_out, pairs, found.skipped, name, f"{name} {digest:08x}")
+
+
+def on_gpu(data: TrainingData, device: torch.device) -> TrainingData:
+    """Keep the pictures in the memory of a GPU, and make batches there, if half of what is free can hold them."""
+    pictures = data.samples.pictures
+    if device.type != "cuda" or not isinstance(pictures, CachedPictures):
+        return data
+    if 2 * size_in_bytes(pictures) > torch.cuda.mem_get_info(device)[0]:
+        return data
+    return replace(data, samples=replace(data.samples, pictures=pictures.to(device)))
+
+
+def is_cached(pictures: Pictures) -> bool:
+    """Return whether decoded pictures are kept in memory."""
+    return isinstance(pictures, CachedPictures)
+
+
+def _pair(samples: Samples, index: int) -> Pair:
+    """Make a pair of a whole held-out picture: cropped to multiples of the scale, degraded with a seed of its name."""
+    name, scale = samples.pictures.names[index], samples.scale
+
+    def load() -> tuple[Tensor, Tensor]:
+        views = [view.permute(2, 0, 1)[None].float() / 255 for view in samples.pictures[index]]
+        height, width = (side // scale * scale for side in views[0].shape[-2:])
+        views[0] = views[0][..., :height, :width]
+        generator = torch.Generator().manual_seed(zlib.crc32(Path(name).stem.encode()))
+        lq, gt = samples.pair(views, generator)
+        return lq[0].expand(3, -1, -1), gt[0].expand(3, -1, -1)
+
+    return Pair(name, load, scale)

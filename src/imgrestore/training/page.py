@@ -1,0 +1,133 @@
+"""What a person looks at: sample pictures, curves, and one page with both that needs no other file."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from jinja2 import Environment
+from torch import Tensor
+
+from imgrestore.codecs.text import draw_text
+from imgrestore.engine import Restorer
+from imgrestore.evaluation import Pair
+from imgrestore.files import write_atomically
+from imgrestore.filters import resize
+from imgrestore.sheet import save_sheet
+from imgrestore.training.curves import draw_curves
+from imgrestore.training.run import Record, Run
+
+_SHOWN = 4
+_SIDE = 256
+_GAP = 6
+_LINE = 24
+
+
+def draw_samples(run: Run, step: int, pairs: Sequence[Pair], restorer: Restorer) -> None:
+    """Write the middle of some held-out pictures, side by side: degraded, restored, truth."""
+    rows = [_row(pair, restorer) for pair in pairs[:_SHOWN]]
+    height = _LINE + sum(row[0].shape[1] + _GAP for row in rows)
+    width = 3 * (max(row[0].shape[2] for row in rows) + _GAP)
+    canvas = torch.full((3, height, width), 1.0)
+    top = _LINE
+    for row in rows:
+        for i, picture in enumerate(row):
+            left = i * width // 3
+            canvas[:, top : top + picture.shape[1], left : left + picture.shape[2]] = picture.clamp(0, 1)
+        top += row[0].shape[1] + _GAP
+    pixels = (canvas * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
+    for i, label in enumerate(("degraded", "restored", "truth")):
+        draw_text(pixels, 2, i * width // 3 + 2, label, 40)
+    folder = run.folder / "samples"
+    folder.mkdir(exist_ok=True)
+    save_sheet(pixels, folder / f"step-{step:07d}.png")
+
+
+def _row(pair: Pair, restorer: Restorer) -> list[Tensor]:
+    """Return the middle of a degraded, a restored and a true picture, small ones enlarged to be seen."""
+    lq, gt = pair.load()
+    restored = restorer.restore_tensor(lq)
+    height, width = gt.shape[1:]
+    pictures = [lq if lq.shape == gt.shape else resize(lq, (height, width), "nearest"), restored, gt]
+    side = min(_SIDE, height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    crops = [picture[:, top : top + side, left : left + side] for picture in pictures]
+    factor = max(1, _SIDE // (2 * side))
+    return [resize(crop, (side * factor, side * factor), "nearest") for crop in crops]
+
+
+def draw_run(run: Run, finished: bool) -> None:
+    """Draw the curves of a run and the page that shows all of it."""
+    records = run.records()
+    curves = draw_curves(records)
+    write_atomically(run.folder / "curves.png", curves)
+    pictures = sorted((run.folder / "samples").glob("step-*.png"))
+    facts = {
+        "name": run.name,
+        "finished": finished,
+        "curves": _embedded(curves),
+        "samples": [(int(p.stem.removeprefix("step-")), _embedded(p.read_bytes())) for p in _spread(pictures)],
+        "measurements": [_shown(record) for record in records if "model_psnr" in record],
+        "last": next((record for record in reversed(records) if "loss" in record), {}),
+        "recipe": run.recipe.read_text(encoding="utf-8"),
+    }
+    page = Environment(autoescape=True).from_string(_PAGE).render(facts)
+    write_atomically(run.folder / "run.html", page.encode())
+
+
+def _spread(pictures: list[Path]) -> list[Path]:
+    """Return the newest pictures and the first one."""
+    return pictures if len(pictures) <= _SHOWN else [pictures[0], *pictures[-3:]]
+
+
+def _shown(record: Record) -> dict[str, str]:
+    hidden = ("protocol",)
+    return {
+        key.replace("_", " "): f"{value:.4g}" if isinstance(value, float) else str(value)
+        for key, value in record.items()
+        if key not in hidden
+    }
+
+
+def _embedded(png: bytes) -> str:
+    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
+
+
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+{% if not finished %}<meta http-equiv="refresh" content="30">{% endif %}
+<title>{{ name }}</title>
+<style>
+body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 62rem; padding: 0 1rem; color: #222; }
+img { max-width: 100%; }
+table { border-collapse: collapse; display: block; overflow-x: auto; }
+td, th { padding: .2rem .7rem; border-bottom: 1px solid #ddd; text-align: right; white-space: nowrap; }
+pre { background: #f5f5f5; padding: 1rem; overflow-x: auto; }
+figure { margin: 1rem 0; }
+</style>
+</head>
+<body>
+<h1>{{ name }}</h1>
+<p>{% if finished %}Finished{% else %}Running; this page renews itself{% endif %}{% if last %},
+step {{ last.step }}, loss {{ "%.5g"|format(last.loss) }}, learning rate {{ "%.3g"|format(last.learning_rate) }},
+{{ last.steps_per_second }} steps per second{% endif %}.</p>
+<figure><img src="{{ curves }}" alt="Loss, learning rate and PSNR over the steps"></figure>
+{% if measurements %}
+<h2>On held-out images</h2>
+<table>
+<tr>{% for key in measurements[-1] %}<th>{{ key }}</th>{% endfor %}</tr>
+{% for row in measurements %}<tr>{% for key in measurements[-1] %}<td>{{ row[key] }}</td>{% endfor %}</tr>
+{% endfor %}</table>
+{% for step, picture in samples|reverse %}
+<figure><figcaption>Step {{ step }}</figcaption>
+<img src="{{ picture }}" alt="Degraded, restored and true pictures at step {{ step }}"></figure>
+{% endfor %}{% endif %}
+<h2>Recipe</h2>
+<pre>{{ recipe }}</pre>
+</body>
+</html>
+"""

@@ -1,0 +1,445 @@
+import contextlib
+import json
+import math
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from imgrestore.engine import Restorer
+from imgrestore.errors import ComputeError, ImgrestoreError, RecipeError, UsageError, WeightsError
+from imgrestore.losses.kl_gauss import KlGauss
+from imgrestore.losses.l1 import L1
+from imgrestore.losses.mse import Mse
+from imgrestore.recipes import shipped_recipes
+from imgrestore.recipes.recipe import Recipe, load_recipe
+from imgrestore.training.check import check_run
+from imgrestore.training.loop import Options, train
+from imgrestore.training.plan import Plan
+from imgrestore.training.run import Run
+from imgrestore.training.state import Training
+from imgrestore.weights import load_weights
+
+CPU = torch.device("cpu")
+SMALL = ["width=8", "blocks=1", "patch=12", "batch=2", "images=1", "log_every=2", "checkpoint_every=3", "warmup=2"]
+TINY = {
+    "resnet": SMALL,
+    "block": ["images=1", "log_every=2", "checkpoint_every=3", "batch=8", "size=36"],
+}
+UNTIMED = ("steps_per_second", "waiting")
+
+
+def tiny(name: str, *changes: str) -> Recipe:
+    """Load a recipe cut down to what a test can train."""
+    return load_recipe(name, [*TINY[name.partition("-")[0]], *changes])
+
+
+def small(*changes: str) -> Recipe:
+    return tiny("resnet-sr-x2", *changes)
+
+
+def finish(recipe: Recipe, data: Path, run: Path, **options) -> dict[str, torch.Tensor]:
+    for _ in train(recipe, data, run, Options(**options)):
+        pass
+    return load_weights(Run(run, recipe.name).weights)[0].state_dict()
+
+
+def fresh(recipe: Recipe, samples: int = 100) -> Training:
+    return Training(recipe, Plan.of(recipe, samples, 1), CPU)
+
+
+def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+def records(run: Path) -> list[dict]:
+    """Return a run's log without what depends on the clock."""
+    logged = Run(run, "").records()
+    return [{key: value for key, value in record.items() if key not in UNTIMED} for record in logged]
+
+
+@pytest.mark.parametrize("name", sorted(shipped_recipes()))
+def test_every_recipe_trains_and_its_weights_restore(name: str, photo_folder: Path, tmp_path: Path) -> None:
+    recipe = tiny(name, "steps=3", "every=2", "protocol=rgb")
+    finish(recipe, photo_folder, tmp_path / "run")
+    model, card = load_weights(tmp_path / "run" / f"{name}.safetensors")
+    assert card.recipe["name"] == name and "photos (5 images)" in card.data
+    restored = Restorer(model).restore_tensor(torch.rand(3, 9, 11))
+    assert restored.shape == (3, 9 * card.scale, 11 * card.scale)
+    logged = records(tmp_path / "run")
+    last = card.steps
+    assert [r["step"] for r in logged if "loss" in r] == [*range(2, last, 2), last]
+    assert [r["step"] for r in logged if "model_psnr" in r] == [*range(2, last, 2), last]
+    assert all("bicubic_psnr" in r or "input_psnr" in r for r in logged if "model_psnr" in r)
+    best, _ = load_weights(tmp_path / "run" / "best.safetensors")
+    assert best.state_dict().keys() == model.state_dict().keys()
+
+
+@pytest.mark.parametrize("name", sorted(shipped_recipes()))
+def test_loss_falls_on_one_batch(name: str, photo) -> None:
+    recipe = tiny(name, "steps=150", "learning_rate=3e-3", "schedule.kind=constant")
+    training = fresh(recipe)
+    side = (training.model.native_size or 24) * recipe.scale
+    gt = torch.from_numpy(photo(side, side)).permute(2, 0, 1)[None].float().expand(2, -1, -1, -1) / 255
+    gt = torch.nn.functional.avg_pool2d(gt, 3, stride=1, padding=1, count_include_pad=False)
+    lq = torch.nn.functional.avg_pool2d(gt, recipe.scale)
+    if recipe.scale == 1:
+        lq = (lq + 0.1 * torch.randn(lq.shape, generator=torch.Generator().manual_seed(0))).clamp(0, 1)
+    losses = [training.advance([(lq, gt)]) for _ in range(150)]
+    assert min(losses[-5:]) < 0.9 * losses[0]
+
+
+@pytest.mark.parametrize("name", ["resnet-sr-x2", "block-ae-multi"])
+def test_pieces_equal_one_run(name: str, photo_folder: Path, tmp_path: Path) -> None:
+    recipe = tiny(name, "steps=8", "every=4", "ema=0.9")
+    whole = finish(recipe, photo_folder, tmp_path / "whole")
+    for piece in range(5):
+        options = Options(resume=piece > 0)
+        stops = iter([False, False, False, True])
+        for _ in train(recipe, photo_folder, tmp_path / "pieces", options, stopped=lambda stops=stops: next(stops)):
+            pass
+    assert same(whole, load_weights(tmp_path / "pieces" / f"{name}.safetensors")[0].state_dict())
+    assert records(tmp_path / "whole") == records(tmp_path / "pieces")
+    for file in (f"{name}.safetensors", "best.safetensors"):
+        assert (tmp_path / "whole" / file).read_bytes() == (tmp_path / "pieces" / file).read_bytes()
+
+
+def command(recipe: str, data: Path, run: Path, changes: list[str]) -> list[str]:
+    words = [
+        "-m",
+        "imgrestore",
+        "train",
+        "--recipe",
+        recipe,
+        "--data",
+        str(data),
+        "--output",
+        str(run),
+        "--device",
+        "cpu",
+    ]
+    return [*words, *(word for change in changes for word in ("--set", change))]
+
+
+ALONE = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST")} | {"OMP_NUM_THREADS": "1"}
+
+
+def test_killed_five_times_and_resumed_gives_the_same_bytes(photo_folder: Path, tmp_path: Path) -> None:
+    changes = [*SMALL, "steps=60", "every=20"]
+    recipe = load_recipe("resnet-sr-x2", changes)
+    finish(recipe, photo_folder, tmp_path / "whole")
+    run = tmp_path / "killed"
+    words = [sys.executable, *command("resnet-sr-x2", photo_folder, run, changes), "--workers", "0"]
+    rng = random.Random(0)
+    for attempt in range(5):
+        process = subprocess.Popen([*words, *["--resume"] * (attempt > 0)], env=ALONE, stderr=subprocess.PIPE)
+        wanted, end = 10 * attempt + rng.randint(2, 8), time.monotonic() + 120
+        while time.monotonic() < end and process.poll() is None:
+            if max((record["step"] for record in Run(run, "").records()), default=0) >= wanted:
+                break
+            time.sleep(0.002)
+        assert process.poll() is None, process.stderr.read().decode()
+        time.sleep(rng.random() / 20)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        process.stderr.close()
+        assert Run(run, "").checkpoint.is_file() and not (run / "resnet-sr-x2.safetensors").exists()
+    done = subprocess.run([*words, "--resume"], env=ALONE, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for file in ("resnet-sr-x2.safetensors", "best.safetensors"):
+        assert (run / file).read_bytes() == (tmp_path / "whole" / file).read_bytes()
+    assert records(run) == records(tmp_path / "whole")
+    assert not [path for path in run.iterdir() if path.name.startswith(".")]
+
+
+def test_three_pieces_cut_by_time_equal_one_run(photo_folder: Path, tmp_path: Path) -> None:
+    recipe = small("steps=40", "every=15")
+    whole = finish(recipe, photo_folder, tmp_path / "whole")
+    seen = []
+    for piece in range(3):
+        minutes = math.inf if piece == 2 else 1e-4
+        for progress in train(
+            recipe, photo_folder, tmp_path / "pieces", Options(resume=piece > 0, max_minutes=minutes)
+        ):
+            last = progress.step
+        seen.append(last)
+    assert 0 < seen[0] < seen[1] < seen[2] == 40
+    assert same(whole, load_weights(tmp_path / "pieces" / "resnet-sr-x2.safetensors")[0].state_dict())
+
+
+def test_ctrl_c_stops_with_a_checkpoint_and_the_way_to_go_on(photo_folder: Path, tmp_path: Path) -> None:
+    run, changes = tmp_path / "run", [*SMALL, "steps=100000", "every=50000"]
+    words = [sys.executable, *command("resnet-sr-x2", photo_folder, run, changes), "--workers", "1"]
+    process = subprocess.Popen(words, env=ALONE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    end = time.monotonic() + 120
+    while time.monotonic() < end and not Run(run, "").records():
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the workers too
+    told = process.communicate(timeout=60)[1]
+    assert process.returncode == 130, told
+    assert "Traceback" not in told and "stopped at step" in told and "--resume" in told
+    again = next(line for line in told.splitlines() if "--resume" in line).split()
+    assert again[0] == "imgrestore"
+    done = subprocess.run(
+        [sys.executable, "-m", *again, "--max-minutes", "0"], env=ALONE, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0 and "stopped at step" in done.stderr, done.stderr
+
+
+def test_starting_from_earlier_weights(photo_folder: Path, tmp_path: Path) -> None:
+    finish(small("steps=2"), photo_folder, tmp_path / "x2")
+    earlier = tmp_path / "x2" / "resnet-sr-x2.safetensors"
+    training = fresh(tiny("resnet-sr-x4", "steps=2"))
+    before = training.model.tail.weight.clone()
+    training.start_from(earlier)
+    assert torch.equal(training.model.head.weight, load_weights(earlier)[0].head.weight)
+    assert torch.equal(training.model.tail.weight, before), "a layer of another shape stays fresh"
+    with training.averaged() as model:
+        assert torch.equal(model.head.weight, load_weights(earlier)[0].head.weight), "the average begins there too"
+    with pytest.raises(WeightsError, match="nothing in it fits"):
+        fresh(tiny("resnet-sr-x4", "width=4", "steps=1")).start_from(earlier)
+
+
+def test_runs_are_not_mixed_up(photo_folder: Path, tmp_path: Path) -> None:
+    recipe = small("steps=3")
+    finish(recipe, photo_folder, tmp_path / "run")
+    with pytest.raises(UsageError, match="already holds a run"):
+        finish(recipe, photo_folder, tmp_path / "run")
+    with pytest.raises(UsageError, match="no checkpoint"):
+        finish(recipe, photo_folder, tmp_path / "other", resume=True)
+    with pytest.raises(UsageError, match="was made with another recipe"):
+        finish(small("steps=4"), photo_folder, tmp_path / "run", resume=True)
+    (photo_folder / "0.png").rename(photo_folder / "0.txt")
+    (photo_folder / "0.txt").write_text("gone")
+    with pytest.raises(UsageError, match="was made with another data"):
+        finish(recipe, photo_folder, tmp_path / "run", resume=True)
+    with pytest.raises(UsageError, match="--weights begins anew"):
+        finish(recipe, photo_folder, tmp_path / "run", resume=True, start=tmp_path / "x")
+    Run(tmp_path / "run", "").checkpoint.write_bytes(b"damaged")
+    (photo_folder / "0.txt").unlink()
+    with pytest.raises(WeightsError, match="damaged checkpoint"):
+        finish(recipe, photo_folder, tmp_path / "run", resume=True)
+
+
+def test_a_stop_at_the_last_step_still_gives_weights(photo_folder: Path, tmp_path: Path) -> None:
+    recipe = small("steps=1")
+    finish(recipe, photo_folder, tmp_path / "run", max_minutes=0)
+    weights = tmp_path / "run" / "resnet-sr-x2.safetensors"
+    weights.unlink()
+    assert [p.step for p in train(recipe, photo_folder, tmp_path / "run", Options(resume=True))] == [1]
+    assert weights.exists(), "resuming a finished run writes its weights again"
+
+
+@pytest.mark.parametrize(
+    ("changes", "data", "message"),
+    [
+        (["steps=3"], "missing", "no such folder"),
+        (["steps=3"], "empty", "holds no image"),
+        (["steps=3", "patch=400"], "photos", "0 usable images"),
+        (["steps=3", "images=6"], "photos", "6 usable images, but 6 are held out"),
+        (["steps=3", "degradation.0.scale=3"], "photos", "not 1/2"),
+        (["steps=3", "loss.0.kind=kl-gauss"], "photos", "does not see the brightness"),
+        (["steps=3", "loss.0.kind=ms-ssim"], "photos", "needs images of at least 161 x 161 pixels, got 24 x 24"),
+        (["steps=3", "channels=1"], "photos", "takes images of 3 channels, the data gives 1"),
+        (["steps=3", "loss.0.from_epoch=2"], "photos", "step 1: no loss counts"),
+        (["steps=3", 'stages=["joint", "cluster", "per-cluster"]'], "photos", "resnet-sr has no stage 'cluster'"),
+    ],
+)
+def test_nothing_is_written_when_it_cannot_work(
+    changes: list[str], data: str, message: str, photo_folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ImgrestoreError, match=message) as caught:
+        finish(small(*changes), tmp_path / data, tmp_path / "run")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_loss_that_needs_an_output_the_model_does_not_give(photo_folder: Path, tmp_path: Path) -> None:
+    table = small("steps=3").to_table()
+    recipe = Recipe.model_validate(table | {"loss": [L1(), KlGauss()]})
+    with pytest.raises(RecipeError, match="needs the model's output 'mean', which ResNetSR does not give"):
+        finish(recipe, photo_folder, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_loss_that_is_not_a_number_stops_the_run_and_keeps_the_batch(photo_folder: Path, tmp_path: Path) -> None:
+    recipe, run = small("steps=30", "learning_rate=1e30", "checkpoint_every=1", "precision=fp32"), tmp_path / "run"
+    with pytest.raises(ComputeError, match=r"step \d+: the loss is (nan|inf)") as caught:
+        finish(recipe, photo_folder, run)
+    (path,) = run.glob("offending-step-*.safetensors")
+    assert str(path) in caught.value.hint
+    step = int(path.stem.rpartition("-")[2])
+    batch = load_file(path)
+    assert batch["0.lq"].shape == (2, 3, 12, 12) and batch["0.gt"].shape == (2, 3, 24, 24)
+    training = fresh(recipe, samples=5)
+    training.data = json.loads(_facts(run)["training"])["data"]
+    training.load(Run(run, "").checkpoint)
+    assert training.step == step - 1, "the checkpoint is the one before the bad step"
+    with pytest.raises(ComputeError, match="the loss is"):
+        training.advance([(batch["0.lq"], batch["0.gt"])])
+
+
+def _facts(run: Path) -> dict[str, str]:
+    from safetensors import safe_open
+
+    with safe_open(Run(run, "").checkpoint, "pt") as file:
+        return file.metadata()
+
+
+def test_a_loss_switch_happens_after_its_epoch_not_at_it(tmp_path: Path, photo_folder: Path) -> None:
+    """Paper 000 trains with l1 up to and including epoch 100, then with l2."""
+    text = load_recipe("resnet-sr-x2", [*SMALL, "epochs=6", "log_every=1", "images=0", "batch=2"]).to_table()
+    recipe = Recipe.model_validate(text | {"loss": [L1(to_epoch=3), Mse(from_epoch=4)]})
+    training = fresh(recipe, samples=6)
+    assert training.plan.steps == 18
+    terms = []
+    for step in range(18):
+        training.step = step
+        terms.append((training.plan.epoch(step), training.terms))
+    assert terms == [(epoch, "l1" if epoch <= 3 else "mse") for epoch in range(1, 7) for _ in range(3)]
+
+
+def test_epochs_stages_and_accumulation_become_steps() -> None:
+    recipe = tiny("block-ae-multi", "epochs=10", "batch=4", "accumulate=2", "every_epochs=3")
+    plan = Plan.of(recipe, samples=100, processes=2)
+    assert [(s.name, s.first, s.last, s.clustered) for s in plan.stages] == [
+        ("joint", 0, 63, False),
+        ("per-cluster", 63, 126, True),
+    ]
+    assert plan.samples_per_step == 16 and plan.measured_every == 19 and plan.stage(63).name == "per-cluster"
+    assert [plan.epoch(step) for step in (0, 6, 7, 12, 13)] == [1, 1, 2, 2, 3]
+
+
+def test_accumulated_batches_make_the_step_of_one_large_batch(photo) -> None:
+    gt = torch.from_numpy(np.stack([photo(24, 24, seed=i) for i in range(4)])).permute(0, 3, 1, 2).float() / 255
+    lq = torch.nn.functional.avg_pool2d(gt, 2)
+    weights = []
+    for accumulate in (1, 2):
+        training = fresh(small("steps=3", f"accumulate={accumulate}", "precision=fp32", "optimizer.kind=sgd"))
+        pieces = zip(lq.chunk(accumulate), gt.chunk(accumulate), strict=True)
+        training.advance(list(pieces))
+        weights.append(training.model.state_dict())
+    assert all(torch.allclose(weights[0][name], weights[1][name], atol=1e-7) for name in weights[0])
+
+
+def test_a_run_can_be_measured_in_minutes(photo_folder: Path, tmp_path: Path) -> None:
+    table = small("minutes=0.03").to_table()
+    del table["validation"]["every"]
+    recipe = Recipe.model_validate(table)
+    reports = list(train(recipe, photo_folder, tmp_path / "run"))
+    assert reports[-1].done == 1 and reports[-1].steps is None and reports[-1].step > 10
+    logged = records(tmp_path / "run")
+    assert 8 <= len([r for r in logged if "model_psnr" in r]) <= 11
+    rates = [r["learning_rate"] for r in logged if "learning_rate" in r]
+    assert rates[-1] < 0.05 * max(rates)
+
+
+def test_only_the_clusters_decoders_are_trained_in_their_stage(photo_folder: Path, tmp_path: Path) -> None:
+    recipe = tiny("block-ae-multi", "steps=4", "every=100")
+    states = {}
+    for progress in train(recipe, photo_folder, tmp_path / "run", Options()):
+        if progress.step in (4, 8) and progress.step not in states:
+            path = Run(tmp_path / "run", "").checkpoint
+            states[progress.step] = path
+    joint = finish(tiny("block-ae", "steps=4", "every=100"), photo_folder, tmp_path / "joint")
+    multi = load_weights(tmp_path / "run" / "block-ae-multi.safetensors")[0]
+    state = multi.state_dict()
+    shared = [name for name in joint if name.startswith(("encoder", "decoder."))]
+    assert shared and all(torch.equal(joint[name], state[name]) for name in shared), "the control is stage one"
+    assert bool(state["routed"]) and state["centres"].abs().sum() > 0
+    codes = multi.encoder(torch.rand(64, 3, 18, 18))
+    block = multi.forward(torch.rand(5, 3, 18, 18))
+    assert block.shape == (5, 3, 18, 18) and set(multi.nearest(codes).tolist()) <= {0, 1}
+
+
+def test_the_page_and_pictures_of_a_run(photo_folder: Path, tmp_path: Path) -> None:
+    finish(small("steps=4", "every=2"), photo_folder, tmp_path / "run")
+    page = (tmp_path / "run" / "run.html").read_text()
+    assert "http" not in page.replace("http-equiv", "") and page.count("data:image/png;base64,") == 3
+    assert "Finished" in page and "refresh" not in page and "model psnr" in page
+    assert len(list((tmp_path / "run" / "samples").glob("*.png"))) == 2
+    assert (tmp_path / "run" / "curves.png").stat().st_size > 5000
+
+
+def test_the_recipe_in_the_run_folder_trains_the_same_run(photo_folder: Path, tmp_path: Path) -> None:
+    recipe = small("steps=3")
+    first = finish(recipe, photo_folder, tmp_path / "run")
+    again = load_recipe(str(tmp_path / "run" / "recipe.toml"))
+    assert again == recipe and same(first, finish(again, photo_folder, tmp_path / "again"))
+
+
+def test_check_reports_without_writing(photo_folder: Path, tmp_path: Path) -> None:
+    (photo_folder / "bad.png").write_bytes(b"\x89PNG\r\n\x1a\n cut off")
+    for cache in (2**30, 1000):
+        report = check_run(small("steps=5"), photo_folder, cache)
+        facts = dict(report.facts)
+        assert facts["images to train on"] == "5" and facts["files that cannot be used"] == "1"
+        assert "bad.png" in report.skipped[0] and facts["length"].startswith("5 steps, 2.0 epochs")
+
+
+def test_records_for_tensorboard(photo_folder: Path, tmp_path: Path) -> None:
+    event_accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    from imgrestore.training.tensorboard import writer
+
+    finish(small("steps=4", "every=2"), photo_folder, tmp_path / "run", watch=writer(tmp_path / "tb"))
+    events = event_accumulator.EventAccumulator(str(tmp_path / "tb"))
+    events.Reload()
+    assert [event.step for event in events.Scalars("loss")] == [2, 4]
+    assert "model_psnr" in events.Tags()["scalars"]
+
+
+# Several processes
+
+
+def together(folder: Path, run: Path, changes: list[str], *, kill: bool = False) -> list[tuple[int, str]]:
+    """Train in two processes as torchrun starts them; optionally kill the second one as soon as it steps."""
+    with contextlib.closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    world = ALONE | {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    words = [sys.executable, *command("resnet-sr-x2", folder, run, changes), "--workers", "0"]
+    processes = [
+        subprocess.Popen(words, env=world | {"RANK": str(i), "LOCAL_RANK": str(i)}, stderr=subprocess.PIPE, text=True)
+        for i in range(2)
+    ]
+    if kill:
+        end = time.monotonic() + 120
+        while time.monotonic() < end and not Run(run, "").records():
+            time.sleep(0.02)
+        processes[1].send_signal(signal.SIGKILL)
+    told = [process.communicate(timeout=120)[1] for process in processes]
+    return [(process.returncode, text) for process, text in zip(processes, told, strict=True)]
+
+
+def test_two_processes_learn_as_one_with_twice_the_batch(photo_folder: Path, tmp_path: Path) -> None:
+    changes = [*SMALL, "steps=12", "every=6", "precision=fp32", "log_every=1", "images=2", "checkpoint_every=100"]
+    for code, told in together(photo_folder, tmp_path / "two", changes):
+        assert code == 0, told
+    recipe = load_recipe("resnet-sr-x2", [*changes, "batch=4"])
+    finish(recipe, photo_folder, tmp_path / "one")
+    two, one = records(tmp_path / "two"), records(tmp_path / "one")
+    assert len(two) == len(one) == 14
+    for a, b in zip(two, one, strict=True):
+        assert a.keys() == b.keys()
+        for key in a:
+            assert a[key] == b[key] or a[key] == pytest.approx(b[key], rel=1e-4), key
+    files = sorted(str(path.relative_to(tmp_path / "two")) for path in (tmp_path / "two").rglob("*"))
+    assert files == sorted(str(path.relative_to(tmp_path / "one")) for path in (tmp_path / "one").rglob("*"))
+
+
+def test_a_dead_process_ends_the_others_with_a_clear_error(photo_folder: Path, tmp_path: Path) -> None:
+    changes = [*SMALL, "steps=1000000", "every=1000000"]
+    (first, told), (second, _) = together(photo_folder, tmp_path / "run", changes, kill=True)
+    assert second == -signal.SIGKILL
+    assert first == 1 and "another process of this run has ended" in told and "Traceback" not in told, told
+    assert Run(tmp_path / "run", "").checkpoint.is_file()
