@@ -207,7 +207,7 @@ def test_cifar_binaries_and_grids_hold_the_same_images(tmp_path: Path) -> None:
 
 
 def test_degradations_that_do_not_shrink_by_the_scale(photo_folder: Path) -> None:
-    with pytest.raises(InputError, match="not 1/2"):
+    with pytest.raises(RecipeError, match="not 1/2"):
         samples(photo_folder, Identity()).batch([0])
 
 

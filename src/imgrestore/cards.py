@@ -91,6 +91,11 @@ def read_card(path: Path) -> Card:
         raise WeightsError(f"{path}: damaged, its header is not JSON", hint="copy or train it again") from None
     metadata = header.get("__metadata__") if isinstance(header, dict) else None
     text = metadata.get(METADATA_KEY) if isinstance(metadata, dict) else None
+    if isinstance(metadata, dict) and "training" in metadata:
+        raise WeightsError(
+            f"{path}: is the checkpoint of a run, not weights",
+            hint="the weights beside it are best.safetensors and, of a finished run, the recipe's name .safetensors",
+        )
     if not isinstance(text, str):
         raise WeightsError(f"{path}: has no imgrestore card", hint="only weights trained by imgrestore can be used")
     return Card.from_json(text, path)

@@ -42,7 +42,7 @@ class Choice:
 
 def labelled(choices: Sequence[Choice]) -> dict[str, Choice]:
     """Return choices by the names that tables give them: the model's, with its weights file where two are alike."""
-    names = [choice.entry.name for choice in choices]
+    names = [choice.name for choice in choices]
     labels = [
         f"{name} ({choice.weights.name})" if choice.weights is not None and names.count(name) > 1 else name
         for name, choice in zip(names, choices, strict=True)

@@ -45,7 +45,8 @@ class RecipeTable(BaseModel):
         if isinstance(table, Mapping):
             for key in table:
                 if key not in cls.model_fields:
-                    raise _failure(cls, str(key), "unknown_key", nearest(str(key), cls.model_fields), table[key])
+                    close = nearest(str(key), cls.model_fields) or f"; it is none of {', '.join(cls.model_fields)}"
+                    raise _failure(cls, str(key), "unknown_key", close, table[key])
         return table
 
 
@@ -141,6 +142,8 @@ def check(contract: type[T], table: Any, where: str = "") -> T:
     """
     try:
         return contract.model_validate(table)
+    except RecipeError as error:
+        raise RecipeError(f"{where}{error}", error.hint) from None
     except ValidationError as error:
         raise RecipeError(where + _describe(error)) from None
 
@@ -150,11 +153,21 @@ def _describe(error: ValidationError) -> str:
     path = ".".join(str(step) for step in first["loc"])
     if first["type"] == "unknown_key":
         return f"unknown key '{path}'{first['msg']}"
-    message = first["msg"].removeprefix("Value error, ")
+    message = _PLAINER.get(first["type"], first["msg"].removeprefix("Value error, "))
     if first["type"] in ("missing", "no_kind"):
         return f"'{path}': {message}"
     given = f", got {first['input']!r}" if isinstance(first["input"], str | int | float | list | tuple) else ""
     return f"'{path}': {message}{given}" if path else f"{message}{given}"
+
+
+_PLAINER = {
+    "missing": "missing",
+    "tuple_type": "must be a list",
+    "dict_type": "must be a table",
+    "model_type": "must be a table",
+    "string_pattern_mismatch": "must be a plain file name",
+}
+"""What pydantic says in Python's words, in the words of recipes."""
 
 
 def _failure(table: type[BaseModel], key: str, kind: str, message: str, value: Any) -> ValidationError:

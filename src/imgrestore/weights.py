@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import torch
 from safetensors import SafetensorError
@@ -40,6 +40,11 @@ def complete_dimensions(name: str, dimensions: dict[str, Any], where: str = "mod
     for key, value in dimensions.items():
         if key not in types:
             raise RecipeError(f"unknown key '{where}.{key}'{nearest(key, types)}")
+        if get_origin(types[key]) is Literal:
+            if value not in get_args(types[key]):
+                known = ", ".join(map(repr, get_args(types[key])))
+                raise RecipeError(f"'{where}.{key}' must be one of {known}, got {value!r}")
+            continue
         accepted = (int, float) if types[key] is float else types[key]
         if not isinstance(value, accepted) or (isinstance(value, bool) and types[key] is not bool):
             raise RecipeError(f"'{where}.{key}' must be of type {types[key].__name__}, got {value!r}")

@@ -89,7 +89,8 @@ def train(
         "--output",
         str(folder),
     ]
-    console.say(f"  {shlex.join([*again, '--resume', '--device', device])}")
+    again += ["--resume", "--device", device, *(["--max-minutes", f"{max_minutes:g}"] if max_minutes < math.inf else [])]
+    console.say(f"  {shlex.join(again)}")
     raise typer.Exit(128 + stop.number if stop.number else 0)
 
 
@@ -99,6 +100,8 @@ def _chosen(recipe: str | None, changes: list[str], run: Path | None, resume: bo
 
     if recipe is None and not (resume and run is not None):
         raise UsageError("no recipe to train", hint="--recipe NAME; imgrestore recipes list shows them")
+    if recipe is None and run is not None and not (run / "recipe.toml").is_file():
+        raise UsageError(f"{run}: holds no run to resume", hint="--recipe NAME begins one")
     chosen = load_recipe(recipe or str(run / "recipe.toml" if run else ""), changes)
     return chosen, run or Path("runs") / chosen.name
 

@@ -68,7 +68,8 @@ def find_images(folder: Path, *, recursive: bool = True, leave_out: Path | None 
         InputError: The folder does not exist.
     """
     if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder", hint="it takes a folder of images")
+        what = "is not a folder" if folder.exists() else "no such folder"
+        raise InputError(f"{folder}: {what}", hint="it takes a folder of images")
     found: list[Path] = []
     hidden = leave_out.resolve() if leave_out is not None else None
     for root, folders, files in os.walk(folder):

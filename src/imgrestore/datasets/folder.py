@@ -55,7 +55,7 @@ class FolderDataset(Dataset):
         """
         paths = find_images(folder)
         if not paths:
-            raise InputError(f"{folder}: holds no image", hint="--data takes a folder of photos")
+            raise InputError(f"{folder}: holds no image", hint="--data takes a folder of photos; other data needs another data.kind")
         return [(str(path.relative_to(folder)), (path,)) for path in paths]
 
     def refuse(self, shapes: tuple[Shape, ...], scale: int) -> str | None:

@@ -22,10 +22,11 @@ def batches(share: Share, first: int, workers: int, pinned: bool = False) -> Gen
     Args:
         share: Where they come from.
         first: Number of the first one.
-        workers: Processes that prepare them; with 0, or if they are made on a GPU, each is made when it is asked for.
+        workers: Processes that prepare them; with 0, or if other processes cannot see the pictures (they are on a GPU, or
+            the system shares too little memory), each batch is made when it is asked for.
         pinned: Whether batches are put where a GPU can fetch them by itself.
     """
-    if not workers or share.samples.device.type != "cpu":
+    if not workers or not share.samples.pictures.portable:
         number = first
         while True:
             yield share[number]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import os
+import shutil
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -19,6 +20,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from imgrestore.errors import ImgrestoreError, InputError
+
+_SHARING = Path("/dev/shm")
+"""What limits shared memory where it exists; containers often give it 64 MiB, and going beyond kills the process."""
+
+_FOR_BATCHES = 2**28
+"""Bytes of shared memory left for batches on their way from the workers."""
 
 Views = tuple[Tensor, ...]
 """uint8 images (H, W, C) of one scene."""
@@ -42,6 +49,11 @@ class Pictures(Protocol):
 
     def __getitem__(self, index: int) -> Views:
         """Return the views of a picture."""
+        ...
+
+    @property
+    def portable(self) -> bool:
+        """Whether other processes can see them without a copy."""
         ...
 
     def pick(self, indices: Sequence[int]) -> Pictures:
@@ -82,6 +94,11 @@ class CachedPictures:
             views.append(self.memory[start:stop].view(shape))
             start = stop
         return tuple(views)
+
+    @property
+    def portable(self) -> bool:
+        """Whether the memory is shared between processes."""
+        return bool(self.memory.is_shared()) and self.memory.device.type == "cpu"
 
     def pick(self, indices: Sequence[int]) -> CachedPictures:
         """Return some of the pictures; the memory stays shared."""
@@ -127,6 +144,11 @@ class DecodedPictures:
             return tuple(torch.from_numpy(view) for view in views)
         raise InputError("none of the images can be read any more", hint="look at the folder, then --resume")
 
+    @property
+    def portable(self) -> bool:
+        """Always: only names travel."""
+        return True
+
     def pick(self, indices: Sequence[int]) -> DecodedPictures:
         """Return some of the pictures."""
         return DecodedPictures(
@@ -162,8 +184,10 @@ def in_memory(pictures: DecodedPictures, skipped: list[str]) -> CachedPictures:
 
 
 def _shared(size: int) -> Tensor:
-    """Return memory that worker processes see without copying it."""
+    """Return memory that worker processes see without copying it; ordinary memory if the system shares too little."""
     memory = torch.empty(size, dtype=torch.uint8)
+    if _SHARING.is_dir() and shutil.disk_usage(_SHARING).free < size + _FOR_BATCHES:
+        return memory
     return memory.share_memory_()  # type: ignore[no-any-return, no-untyped-call]
 
 

@@ -18,7 +18,7 @@ from torch import Generator, Tensor
 from imgrestore.datasets.contract import Dataset
 from imgrestore.datasets.pictures import CachedPictures, Pictures, Views
 from imgrestore.degradations.contract import Degradation, degrade
-from imgrestore.errors import InputError
+from imgrestore.errors import InputError, RecipeError
 
 Batch = tuple[Tensor, Tensor]
 """Low-quality images (N, C, h, w) and ground truth (N, C, H, W), float32 in [0, 1]."""
@@ -63,7 +63,8 @@ class Samples:
             positions: Numbers from 0; each pass over all samples takes them in another order.
 
         Raises:
-            InputError: The samples differ in size, or the degradations do not shrink by the scale.
+            InputError: The samples differ in size.
+            RecipeError: The degradations do not shrink by the scale.
         """
         rngs = [np.random.default_rng([self.seed, 1, position]) for position in positions]
         cut = [self._cut(position, rng) for position, rng in zip(positions, rngs, strict=True)]
@@ -95,7 +96,7 @@ class Samples:
         gt = degrade(views[0], self.dataset.transform, generator)
         lq = degrade(gt if len(views) == 1 else views[1], self.degradations, generator)
         if (lq.shape[-2] * self.scale, lq.shape[-1] * self.scale) != tuple(gt.shape[-2:]):
-            raise InputError(
+            raise RecipeError(
                 f"low-quality images are {lq.shape[-1]}x{lq.shape[-2]} for {gt.shape[-1]}x{gt.shape[-2]}, not "
                 f"1/{self.scale}",
                 hint="the recipe's degradations must shrink by the scale of its model",

@@ -118,6 +118,8 @@ def _home(key: str, table: Table) -> str:
     if homes:
         full = " or ".join(f"{home}.{key}" for home in homes)
         raise RecipeError(f"--set {key}: several tables of the recipe have this key", hint=f"write {full}")
+    if key in (*known, "loss", "degradation"):
+        raise RecipeError(f"--set {key}: is a table", hint=f"set its keys, such as {key}.{'0.' * (key not in known)}kind")
     everything = [each for keys in known.values() for each in keys]
     raise RecipeError(
         f"--set {key}: the recipe has no such key{nearest(key, everything)}",
@@ -130,6 +132,11 @@ def _locate(name: str) -> Path:
     if name in shipped:
         return shipped[name]
     path = Path(name)
-    if path.suffix == ".toml" and path.is_file():
+    if path.suffix == ".toml" or path.is_file():
+        if not path.is_file():
+            raise RecipeError(f"{name}: no such file", hint="imgrestore recipes list shows the recipes that have names")
+        if path.suffix != ".toml":
+            raise RecipeError(f"{name}: recipes are TOML files", hint="rename it to end in .toml")
         return path
-    raise UnknownNameError("recipe", name, shipped)
+    beside = [str(path.with_suffix(".toml"))] if path.with_suffix(".toml").is_file() else []
+    raise UnknownNameError("recipe", name, [*shipped, *beside])

@@ -121,3 +121,16 @@ def load_recipe(name: str, overrides: Sequence[str] = ()) -> Recipe:
     for change in overrides:
         override(table, change)
     return check(Recipe, {"name": Path(name).stem, **table}, f"recipe {name}: ")
+
+
+def difference(before: Any, now: Any, path: str = "") -> str:
+    """Say where two recipes, as tables of plain values, first differ."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        for key in {**before, **now}:
+            if before.get(key) != now.get(key):
+                return difference(before.get(key), now.get(key), f"{path}.{key}".removeprefix("."))
+    if isinstance(before, list) and isinstance(now, list) and len(before) == len(now):
+        for i, (old, new) in enumerate(zip(before, now, strict=True)):
+            if old != new:
+                return difference(old, new, f"{path}.{i}")
+    return f"{path}: {json.dumps(before)}, now {json.dumps(now)}"

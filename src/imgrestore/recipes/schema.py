@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 import types
 from typing import Any, get_args, get_type_hints
 
@@ -23,9 +24,12 @@ def recipe_schema() -> Schema:
     schema = Recipe.model_json_schema()
     definitions = schema.setdefault("$defs", {})
     for group in ("degradation", "loss", "dataset", "optimizer", "schedule"):
-        definitions[group] = {"anyOf": [_part(group, name, definitions) for name in registry.entries(group)]}
-    models = [_model(name, entry) for name, entry in registry.models().items() if entry.trained]
-    definitions["model"] = {"anyOf": models}
+        parts = {name: _part(group, name, definitions) for name in registry.entries(group)}
+        definitions[group] = _by_kind(parts, required=group in ("degradation", "loss"))
+    models = {name: _model(name, entry) for name, entry in registry.models().items() if entry.trained}
+    definitions["model"] = _by_kind(models, required=False)
+    lengths = itertools.combinations(("steps", "epochs", "minutes"), 2)
+    definitions["TrainingTable"]["allOf"] = [{"not": {"required": list(pair)}} for pair in lengths]
     properties = schema["properties"]
     properties["model"] = {"$ref": "#/$defs/model"}
     properties["extends"] = {"type": "string", "description": "a recipe whose settings are taken over"}
@@ -33,6 +37,16 @@ def recipe_schema() -> Schema:
     whole = {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "imgrestore recipe"}
     filled: Schema = _filled(whole)
     return filled
+
+
+def _by_kind(parts: dict[str, Schema], required: bool) -> Schema:
+    """Describe a table by its ``kind``; one without may take the kind from the recipe it extends."""
+    cases = [
+        {"if": {"properties": {"kind": {"const": name}}, "required": ["kind"]}, "then": part}
+        for name, part in parts.items()
+    ]
+    kinds = {"type": "object", "properties": {"kind": {"enum": list(parts)}}, "allOf": cases}
+    return {**kinds, "required": ["kind"]} if required else kinds
 
 
 def _filled(node: Any) -> Any:
@@ -51,9 +65,7 @@ def _part(group: str, name: str, definitions: Schema) -> Schema:
     part: type[Part] = entry.load()
     schema = part.model_json_schema()
     definitions |= schema.pop("$defs", {})
-    default = next(base.default_kind for base in part.__mro__ if "group" in vars(base))  # type: ignore[attr-defined]
     schema["properties"] = {"kind": {"const": name}, **schema["properties"]}
-    schema["required"] = [*([] if name == default else ["kind"]), *schema.get("required", [])]
     schema["description"] = entry.summary
     return schema
 
@@ -70,7 +82,6 @@ def _model(name: str, entry: registry.ModelEntry) -> Schema:
         "title": name,
         "description": entry.summary,
         "properties": {"kind": {"const": name}, **dimensions},
-        "required": ["kind"],
         "additionalProperties": False,
     }
 

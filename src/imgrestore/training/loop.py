@@ -34,6 +34,9 @@ from imgrestore.training.state import Training
 DEFAULT_CACHE = 4 * 2**30
 """Bytes of decoded pictures kept in memory when the user names no limit."""
 
+_NAMED = 5
+"""Files that cannot be used are named one by one up to this number."""
+
 _REDRAWN_AFTER = 15.0
 """Seconds after which the page of a run is drawn anew, if there was a measurement."""
 
@@ -113,8 +116,12 @@ def train(
     folder = Run(run, recipe.name)
     folder.check(options.resume, options.start)
     found = read_data(recipe, data, options.cache)
-    for line in found.skipped:
+    for line in found.skipped[:_NAMED]:
         warn(f"skipped {line}")
+    if len(found.skipped) > _NAMED:
+        warn(f"skipped {len(found.skipped) - _NAMED} more; --check names them all")
+    if options.workers and not found.samples.pictures.portable:
+        warn("the system shares too little memory with workers (/dev/shm): batches are made between the steps")
     with joined(local_device(options.device)) as processes:
         yield from _Loop(recipe, found, folder, options, processes, stopped).steps()
 

@@ -18,7 +18,7 @@ from imgrestore.distributed import Processes
 from imgrestore.errors import ComputeError, RecipeError, UsageError, WeightsError
 from imgrestore.files import write_atomically
 from imgrestore.models.contract import RestorationModel
-from imgrestore.recipes.recipe import Recipe
+from imgrestore.recipes.recipe import Recipe, difference
 from imgrestore.training.objective import Objective
 from imgrestore.training.plan import Plan, Stage, check_stages
 from imgrestore.weights import build, load_weights
@@ -253,9 +253,10 @@ class Training:
             raise WeightsError(f"{path}: damaged checkpoint ({error})") from None
         for what, own in (("recipe", self.recipe.fingerprint()), ("data", self.data)):
             if facts[what] != own:
+                told = difference(json.loads(facts[what]), json.loads(own)) if what == "recipe" else facts[what]
                 raise UsageError(
-                    f"{path}: was made with another {what}",
-                    hint="resume with the --recipe, --set, --data and number of processes that the run began with",
+                    f"{path}: was made with another {what} ({told})",
+                    hint="resume it as it began, or begin a new run from its weights with --weights",
                 )
         self.step, self.seconds, self.best = facts["step"], facts["seconds"], facts["best"]
         self.history = [(terms, loss) for terms, loss in facts["history"]]
