@@ -34,8 +34,8 @@ INTRODUCTION = """
 # Degradations
 
 A degradation is something that happens to photos: noise, blur, a JPEG file. Training needs them to make low-quality
-images out of good ones, and evaluation to measure what a model undoes. A recipe lists them in the order they happen (here for
-a model of scale 1; others need one that shrinks, such as `downsample`):
+images out of good ones, and evaluation to measure what a model undoes. A recipe lists them in the order they happen
+(here for a model of scale 1; others need one that shrinks, such as `downsample`):
 
 ```toml
 [[degradation]]

@@ -1,5 +1,6 @@
 import gzip
 import itertools
+import multiprocessing
 import pickle
 import struct
 from contextlib import closing
@@ -18,12 +19,12 @@ from imgrestore.datasets.loader import batches
 from imgrestore.datasets.mnist import Mnist
 from imgrestore.datasets.pairs import Pairs
 from imgrestore.datasets.photos import Photos
-from imgrestore.datasets.pictures import CachedPictures, DecodedPictures
+from imgrestore.datasets.pictures import unreadable
 from imgrestore.datasets.samples import Samples, Share
 from imgrestore.degradations.downsample import Downsample
 from imgrestore.degradations.gaussian import Gaussian
 from imgrestore.degradations.identity import Identity
-from imgrestore.errors import InputError, RecipeError
+from imgrestore.errors import ComputeError, InputError, RecipeError
 from imgrestore.parts import check
 
 PLENTY = 2**30
@@ -77,22 +78,66 @@ def test_workers_give_the_same_batches_in_the_same_order(photo_folder: Path) -> 
 
 def test_pictures_travel_to_other_processes_without_their_pixels(photo_folder: Path) -> None:
     pictures = Photos(patch=8).find(photo_folder, 1, PLENTY).pictures
-    assert isinstance(pictures, CachedPictures) and pictures.memory.is_shared()
+    assert pictures.cached and pictures.portable and pictures.memory.is_shared()
     assert all(np.array_equal(a, b) for a, b in zip(pictures[2], pictures.pick([4, 2])[1], strict=True))
 
 
-def test_a_set_that_does_not_fit_is_decoded_when_needed(photo_folder: Path) -> None:
+@pytest.mark.parametrize("room", [0, 2.5, 6])
+def test_what_does_not_fit_into_the_cache_is_decoded_when_needed(room: float, photo_folder: Path) -> None:
     dataset = Photos(patch=12, context=2, batch=4)
-    lazy = dataset.find(photo_folder, 2, cache=1000).pictures
-    assert isinstance(lazy, DecodedPictures)
-    lazy = pickle.loads(pickle.dumps(lazy))
-    made = [
-        Samples(dataset, pictures, [Downsample(scale=2)], 2, 3).batch(range(8))
-        for pictures in (lazy, dataset.find(photo_folder, 2, PLENTY).pictures)
-    ]
+    partly = dataset.find(photo_folder, 2, cache=int(room * 100 * 120 * 3)).pictures
+    assert sum(offset is not None for offset in partly.offsets) == int(room) - (room == 6)  # photos grow in height
+    partly = pickle.loads(pickle.dumps(partly))
+    whole = dataset.find(photo_folder, 2, PLENTY).pictures
+    made = [Samples(dataset, pictures, [Downsample(scale=2)], 2, 3).batch(range(8)) for pictures in (partly, whole)]
     assert torch.equal(made[0][0], made[1][0]) and torch.equal(made[0][1], made[1][1])
+
+
+def test_a_picture_that_is_damaged_later_does_not_end_a_run(photo_folder: Path) -> None:
+    dataset = Photos(patch=12, context=2, batch=4)
+    pictures = dataset.find(photo_folder, 2, cache=0).pictures
     (photo_folder / "2.png").write_bytes(b"gone bad after the scan")
-    assert torch.equal(lazy[2][0], lazy[3][0]), "the next picture takes the place of a damaged one"
+    assert ["2.png" in line for line in unreadable(pictures)] == [True]
+    lq, gt = Samples(dataset, pictures, [Downsample(scale=2)], 2, 3).batch(range(12))
+    assert lq.shape == (12, 3, 12, 12) and bool(gt.isfinite().all())
+    for path in photo_folder.rglob("*.png"):
+        path.write_bytes(b"gone")
+    with pytest.raises(InputError, match="none of the images"):
+        Samples(dataset, pictures, [Downsample(scale=2)], 2, 3).batch([0])
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_an_error_in_a_worker_arrives_as_it_is(workers: int, photo_folder: Path) -> None:
+    share = Share(samples(photo_folder, Identity(), Images(batch=2), scale=1))
+    with pytest.raises(InputError, match=r"^images of different sizes"), closing(batches(share, 0, workers)) as loader:
+        for _ in range(3):
+            next(loader)
+
+
+def test_a_dead_worker_is_an_error_and_nothing_is_left_of_the_others(photo_folder: Path) -> None:
+    share = Share(samples(photo_folder, Gaussian(), scale=1))
+    with pytest.raises(ComputeError, match="has ended"), closing(batches(share, 0, 2)) as loader:
+        next(loader)
+        mine = multiprocessing.active_children()
+        mine[0].kill()
+        for _ in range(100):
+            next(loader)
+    assert not [process for process in mine if process.is_alive()]
+
+
+def test_runs_and_links_in_the_data_folder(photo_folder: Path) -> None:
+    run = photo_folder / "runs" / "mine"
+    (run / "samples").mkdir(parents=True)
+    for path in (run / "curves.png", run / "samples" / "step-1.png"):
+        path.write_bytes((photo_folder / "0.png").read_bytes())
+    assert len(Photos(patch=8).find(photo_folder, 1, PLENTY).pictures) == 8
+    (run / "checkpoint.safetensors").touch()
+    assert len(Photos(patch=8).find(photo_folder, 1, PLENTY).pictures) == 6, (
+        "a run does not learn from its own pictures"
+    )
+    (photo_folder / "circle").symlink_to(photo_folder)
+    (photo_folder / "again").symlink_to(photo_folder / "more")
+    assert len(Photos(patch=8).find(photo_folder, 1, PLENTY).pictures) == 6, "linked folders are searched once"
 
 
 def test_folders_are_read_in_order_and_bad_files_named(photo_folder: Path) -> None:
@@ -201,7 +246,9 @@ def test_cifar_binaries_and_grids_hold_the_same_images(tmp_path: Path) -> None:
     PillowImage.fromarray(pixels.reshape(4, 1024, 3)).save(tmp_path / "grid.png")
     PillowImage.fromarray(pixels[0]).save(tmp_path / "odd.png")
     found = Cifar().find(tmp_path, 1, PLENTY)
-    assert len(found.pictures.names) == 8 and "32 pixels wide" in found.skipped[0]
+    (tmp_path / "test_batch.bin").write_bytes((tmp_path / "data_batch_1.bin").read_bytes())
+    assert len(Cifar(split="test").find(tmp_path, 1, PLENTY).pictures) == 4
+    assert len(found.pictures) == 8 and "32 pixels wide" in found.skipped[0]
     for i in range(4):
         assert np.array_equal(found.pictures[i][0], pixels[i]) and np.array_equal(found.pictures[i + 4][0], pixels[i])
 

@@ -6,14 +6,14 @@ import datetime
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from imgrestore.errors import ComputeError
+from imgrestore.errors import ComputeError, UsageError
 
 T = TypeVar("T")
 
@@ -28,10 +28,12 @@ class Processes:
     Attributes:
         rank: Number of this process; number 0 writes files and speaks.
         size: Number of processes.
+        device: Where this process computes.
     """
 
     rank: int = 0
     size: int = 1
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
 
     @property
     def first(self) -> bool:
@@ -46,6 +48,12 @@ class Processes:
         dist.all_reduce(total)
         return total / self.size
 
+    def agree(self, *numbers: float) -> list[float]:
+        """Return the means of some numbers over all processes, the same in each of them."""
+        if self.size == 1:
+            return list(numbers)
+        return [float(mean) for mean in self.mean(torch.tensor(numbers, dtype=torch.float64, device=self.device))]
+
     def gather(self, value: T) -> list[T]:
         """Return what every process gave, in the order of their numbers."""
         if self.size == 1:
@@ -59,19 +67,34 @@ class Processes:
         if self.size > 1:
             dist.barrier()
 
-    def share(self, module: nn.Module, device: torch.device, partly_used: bool) -> nn.Module:
-        """Return the module with gradients that are means over all processes."""
+    def share(self, module: nn.Module, partly_used: bool) -> nn.Module:
+        """Return the module with gradients that are means over all processes.
+
+        On GPUs batch normalisation sees the samples of all processes, too; on the CPU each process normalises its own.
+        """
         if self.size == 1:
             return module
-        devices = [device] if device.type == "cuda" else None
+        devices = None
+        if self.device.type == "cuda":
+            devices = [self.device]
+            module = nn.SyncBatchNorm.convert_sync_batchnorm(module)  # type: ignore[no-untyped-call]
         return nn.parallel.DistributedDataParallel(module, devices, find_unused_parameters=partly_used)
 
 
 def local_device(device: torch.device) -> torch.device:
-    """Return the GPU of this process among those of its machine; any other device as it is."""
-    if device.type == "cuda" and device.index is None and "LOCAL_RANK" in os.environ:
-        return torch.device("cuda", int(os.environ["LOCAL_RANK"]))
-    return device
+    """Return the GPU of this process among those of its machine; any other device as it is.
+
+    Raises:
+        UsageError: There are fewer GPUs than processes, or all processes were given the same one.
+    """
+    if device.type != "cuda" or "LOCAL_RANK" not in os.environ:
+        return device
+    number, count = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
+    if device.index is not None and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise UsageError(f"all processes would use {device}", hint="--device cuda gives each process a GPU of its own")
+    if number >= count:
+        raise UsageError(f"process {number} has no GPU: there are {count}", hint=f"--nproc-per-node {count}")
+    return torch.device("cuda", number)
 
 
 def here() -> Processes:
@@ -86,7 +109,7 @@ def joined(device: torch.device) -> Iterator[Processes]:
     Raises:
         ComputeError: Another process has died.
     """
-    processes = here()
+    processes = replace(here(), device=device)
     if processes.size == 1:
         yield processes
         return
@@ -99,7 +122,7 @@ def joined(device: torch.device) -> Iterator[Processes]:
         if not _is_about_the_others(error):
             raise
         raise ComputeError(
-            f"process {processes.rank}: another process of this run has ended",
+            f"process {processes.rank}: another process of this run has ended ({str(error).splitlines()[0]})",
             hint="its own message stands above; start all processes again with --resume",
         ) from None
     finally:

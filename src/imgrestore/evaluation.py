@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -62,7 +63,7 @@ class Pair:
             if not height or not width:
                 raise InputError(f"{name}: too small to be shrunk {scale} times")
             gt = to_tensor(photo)[:, :height, :width]
-            generator = torch.Generator().manual_seed(zlib.crc32(Path(name).stem.encode()))
+            generator = torch.Generator().manual_seed(zlib.crc32(os.fsencode(Path(name).stem)))
             return degrade(gt[None], degradations, generator)[0], gt
 
         return cls(name, load, scale)

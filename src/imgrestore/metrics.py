@@ -67,6 +67,9 @@ def ms_ssim(restored: Tensor, gt: Tensor, protocol: Protocol = "rgb", border: in
     return float(_ms_ssim(*tensors, data_range=255))
 
 
+SMALLEST_SIDES = {"psnr": 1, "ssim": _SSIM_WINDOW, "ms_ssim": _MS_SSIM_SIDE}
+"""Shorter side, in pixels, of the smallest images on which each metric exists."""
+
 METRICS = {"psnr": psnr, "ssim": ssim, "ms_ssim": ms_ssim}
 """All metrics by name."""
 

@@ -89,7 +89,15 @@ def train(
         "--output",
         str(folder),
     ]
-    again += ["--resume", "--device", device, *(["--max-minutes", f"{max_minutes:g}"] if max_minutes < math.inf else [])]
+    again += [
+        "--resume",
+        "--device",
+        device,
+        *(["--max-minutes", f"{max_minutes:g}"] if max_minutes < math.inf else []),
+    ]
+    many = here().size
+    if many > 1:
+        again[:1] = ["torchrun", "--nproc-per-node", str(many), "-m", "imgrestore"]
     console.say(f"  {shlex.join(again)}")
     raise typer.Exit(128 + stop.number if stop.number else 0)
 

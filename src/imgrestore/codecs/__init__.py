@@ -54,7 +54,7 @@ def looks_like_image(path: Path) -> bool:
 
 
 def find_images(folder: Path, *, recursive: bool = True, leave_out: Path | None = None) -> list[Path]:
-    """Return the visible image files in a folder in a fixed order.
+    """Return the visible image files in a folder in a fixed order; linked folders are searched too, each once.
 
     Those are files whose content is of a known format, and files that only claim so by their name: reading one of them
     says what is wrong with it, instead of leaving it out in silence.
@@ -71,14 +71,23 @@ def find_images(folder: Path, *, recursive: bool = True, leave_out: Path | None 
         what = "is not a folder" if folder.exists() else "no such folder"
         raise InputError(f"{folder}: {what}", hint="it takes a folder of images")
     found: list[Path] = []
-    hidden = leave_out.resolve() if leave_out is not None else None
-    for root, folders, files in os.walk(folder):
+    entered = {folder.resolve(), *([leave_out.resolve()] if leave_out is not None else [])}
+    for root, folders, files in os.walk(folder, followlinks=True):
         here = Path(root)
         visible = sorted(f for f in folders if not f.startswith("."))
-        folders[:] = [f for f in visible if recursive and (here / f).resolve() != hidden]
+        folders[:] = [f for f in visible if recursive and not _entered(here / f, entered)]
         paths = (here / name for name in sorted(files) if not name.startswith("."))
         found += [path for path in paths if path.is_file() and (by_extension(path.suffix) or looks_like_image(path))]
     return found
+
+
+def _entered(folder: Path, entered: set[Path]) -> bool:
+    """Return whether a folder has been entered by another way, and remember it: links may lead in circles."""
+    place = folder.resolve()
+    if place in entered:
+        return True
+    entered.add(place)
+    return False
 
 
 def open_image(data: Path | bytes, name: str | None = None) -> ImageStream:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from imgrestore.codecs import read_image
 from imgrestore.datasets.contract import Dataset, Found
-from imgrestore.datasets.pictures import CachedPictures, Views
+from imgrestore.datasets.pictures import Pictures, Views
 from imgrestore.errors import ImgrestoreError, InputError
 from imgrestore.registry import register_dataset
 
@@ -25,9 +26,11 @@ class Cifar(Dataset):
     of label and three planes per image; a grid is 1024 pixels wide, and each of its rows is one image, row by row.
 
     Attributes:
+        split: ``test`` reads the files with "test" in their name, ``train`` all others.
         flip: Whether half of the samples are mirrored.
     """
 
+    split: Literal["train", "test"] = "train"
     flip: bool = False
 
     def find(self, folder: Path, scale: int, cache: int) -> Found:
@@ -36,6 +39,8 @@ class Cifar(Dataset):
             raise InputError(f"{folder}: no such folder", hint="it takes a folder with CIFAR's .bin files or PNG grids")
         pixels, names, skipped = [], [], []
         for path in sorted([*folder.glob("*.bin"), *folder.glob("*.png")]):
+            if ("test" in path.stem) != (self.split == "test"):
+                continue
             try:
                 images = read_grid(path) if path.suffix == ".png" else read_binary(path)
             except ImgrestoreError as error:
@@ -48,7 +53,7 @@ class Cifar(Dataset):
                 skipped[0] if skipped else f"{folder}: holds no CIFAR images",
                 hint="it takes .bin files or PNG grids 1024 pixels wide",
             )
-        return Found(CachedPictures.of_array(names, np.concatenate(pixels)), skipped)
+        return Found(Pictures.of_array(names, np.concatenate(pixels)), skipped)
 
     def cut(self, views: Views, sample: int, scale: int, rng: np.random.Generator) -> Views:
         """Take the whole image."""

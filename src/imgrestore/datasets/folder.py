@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal
 
@@ -12,9 +14,12 @@ from numpy.typing import NDArray
 from imgrestore.codecs import find_images, open_image, read_image
 from imgrestore.color import luma
 from imgrestore.datasets.contract import Dataset, Found
-from imgrestore.datasets.pictures import DecodedPictures, Shape, in_memory, size_in_bytes
+from imgrestore.datasets.pictures import Files, Shape, read_pictures
 from imgrestore.errors import ImgrestoreError, InputError
 from imgrestore.parts import Field
+
+CHECKPOINT = "checkpoint.safetensors"
+"""The file that tells the folder of a training run."""
 
 
 class FolderDataset(Dataset):
@@ -27,35 +32,38 @@ class FolderDataset(Dataset):
     channels: Literal[1, 3] = Field(3)
 
     def find(self, folder: Path, scale: int, cache: int) -> Found:
-        """Read the headers of all files, and all pixels if they fit into the cache."""
-        names, shapes, files, skipped = [], [], [], []
-        for name, paths in self.files(folder):
-            try:
-                found = tuple(self._shape(path) for path in paths)
-            except ImgrestoreError as error:
-                skipped.append(str(error))
-                continue
-            problem = self.refuse(found, scale)
-            if problem:
-                skipped.append(f"{paths[0]}: {problem}")
-                continue
-            names.append(name)
-            shapes.append(found)
-            files.append(paths)
-        pictures = DecodedPictures(names, shapes, files, self.load)
-        if size_in_bytes(pictures) <= cache:
-            return Found(in_memory(pictures, skipped), skipped)
-        return Found(pictures, skipped)
+        """Read the headers of all files, and all pixels that fit into the cache."""
+        found = self.files(folder)
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            examined = list(pool.map(lambda item: self._examined(item[1], scale), found))
+        skipped = [result for result in examined if isinstance(result, str)]
+        usable = [(name, files, s) for (name, files), s in zip(found, examined, strict=True) if not isinstance(s, str)]
+        names, files, shapes = ([item[i] for item in usable] for i in range(3))
+        pictures, damaged = read_pictures(names, shapes, files, self.load, cache)  # type: ignore[arg-type]
+        return Found(pictures, skipped + damaged)
 
-    def files(self, folder: Path) -> list[tuple[str, tuple[Path, ...]]]:
-        """Return the name and the files of every picture.
+    def _examined(self, files: Files, scale: int) -> tuple[Shape, ...] | str:
+        """Return the shapes of a picture's views, or why it cannot be used."""
+        try:
+            shapes = tuple(self._shape(path) for path in files)
+        except ImgrestoreError as error:
+            return str(error)
+        problem = self.refuse(shapes, scale)
+        return f"{files[0]}: {problem}" if problem else shapes
+
+    def files(self, folder: Path) -> list[tuple[str, Files]]:
+        """Return the name and the files of every picture; what training runs have drawn into the folder does not count.
 
         Raises:
             InputError: The folder is missing or holds no image.
         """
         paths = find_images(folder)
+        runs = {parent for parent in {path.parent for path in paths} if _of_a_run(parent, folder)}
+        paths = [path for path in paths if path.parent not in runs]
         if not paths:
-            raise InputError(f"{folder}: holds no image", hint="--data takes a folder of photos; other data needs another data.kind")
+            raise InputError(
+                f"{folder}: holds no image", hint="--data takes a folder of photos; other data needs another data.kind"
+            )
         return [(str(path.relative_to(folder)), (path,)) for path in paths]
 
     def refuse(self, shapes: tuple[Shape, ...], scale: int) -> str | None:
@@ -70,7 +78,7 @@ class FolderDataset(Dataset):
         """Bring a decoded image (H, W, C) to the size it is kept in."""
         return pixels
 
-    def load(self, paths: tuple[Path, ...]) -> tuple[NDArray[np.uint8], ...]:
+    def load(self, paths: Files) -> tuple[NDArray[np.uint8], ...]:
         """Decode the files of a picture."""
         return tuple(self.prepare(self._decode(path)) for path in paths)
 
@@ -84,3 +92,8 @@ class FolderDataset(Dataset):
             return pixels
         planes = torch.from_numpy(pixels).permute(2, 0, 1).float()
         return luma(planes).round().to(torch.uint8).permute(1, 2, 0).numpy()
+
+
+def _of_a_run(folder: Path, top: Path) -> bool:
+    """Return whether a folder at or below ``top`` belongs to a training run."""
+    return (folder / CHECKPOINT).exists() or (folder != top and _of_a_run(folder.parent, top))

@@ -11,6 +11,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from imgrestore.datasets.samples import Batch, Share
+from imgrestore.errors import ComputeError, ImgrestoreError
 
 _AHEAD = 4
 """Batches a worker prepares ahead."""
@@ -22,9 +23,12 @@ def batches(share: Share, first: int, workers: int, pinned: bool = False) -> Gen
     Args:
         share: Where they come from.
         first: Number of the first one.
-        workers: Processes that prepare them; with 0, or if other processes cannot see the pictures (they are on a GPU, or
-            the system shares too little memory), each batch is made when it is asked for.
+        workers: Processes that prepare them; with 0, or if other processes cannot see the pictures (they are on a GPU,
+            or the system shares too little memory), each batch is made when it is asked for.
         pinned: Whether batches are put where a GPU can fetch them by itself.
+
+    Raises:
+        ImgrestoreError: A batch cannot be made, or a worker has died.
     """
     if not workers or not share.samples.pictures.portable:
         number = first
@@ -46,7 +50,20 @@ def batches(share: Share, first: int, workers: int, pinned: bool = False) -> Gen
                 generator=torch.Generator(),  # it draws a seed we have no use for; not from the run's random numbers
             )
         )
-    yield from loader
+    try:
+        for batch in loader:
+            if isinstance(batch, ImgrestoreError):
+                raise batch
+            yield batch
+    except (RuntimeError, ConnectionError, EOFError, FileNotFoundError) as error:
+        if isinstance(error, RuntimeError) and "DataLoader worker" not in str(error):
+            raise
+        raise ComputeError(
+            "a process that prepares batches has ended",
+            hint="it may have run out of memory; --resume with fewer --workers",
+        ) from None
+    finally:
+        loader._shutdown_workers()  # type: ignore[attr-defined]  # now: at the interpreter's end it would wait for ever
 
 
 def default_workers() -> int:
@@ -55,14 +72,17 @@ def default_workers() -> int:
     return max(1, min(4, cores // 2))
 
 
-class _Numbered(Dataset[Batch]):
-    """A share of the batches as torch's loader wants it."""
+class _Numbered(Dataset[Batch | ImgrestoreError]):
+    """A share of the batches as torch's loader wants it; an error travels as a value, to be raised as it is."""
 
     def __init__(self, share: Share) -> None:
         self.share = share
 
-    def __getitem__(self, number: int) -> Batch:
-        return self.share[number]
+    def __getitem__(self, number: int) -> Batch | ImgrestoreError:
+        try:
+            return self.share[number]
+        except ImgrestoreError as error:
+            return error
 
 
 def _leave_signals_to_the_run(worker: int) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imgrestore.datasets.contract import Dataset, Found
-from imgrestore.datasets.pictures import CachedPictures, Views
+from imgrestore.datasets.pictures import Pictures, Views
 from imgrestore.errors import InputError
 from imgrestore.registry import register_dataset
 
@@ -42,7 +42,7 @@ class Mnist(Dataset):
         if path is None:
             raise InputError(f"{folder}: holds no {stem}[.gz]", hint="--data takes a folder with MNIST's idx files")
         pixels = read_idx(path)[..., None].repeat(self.channels, axis=-1)
-        return Found(CachedPictures.of_array([f"{stem}/{i:05d}" for i in range(len(pixels))], pixels))
+        return Found(Pictures.of_array([f"{stem}/{i:05d}" for i in range(len(pixels))], pixels))
 
     def cut(self, views: Views, sample: int, scale: int, rng: np.random.Generator) -> Views:
         """Take the whole image."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from imgrestore.codecs import find_images
 from imgrestore.datasets.photos import Photos
-from imgrestore.datasets.pictures import Shape
+from imgrestore.datasets.pictures import Files, Shape
 from imgrestore.errors import InputError
 from imgrestore.registry import register_dataset
 
@@ -25,7 +25,7 @@ class Pairs(Photos):
     lq: str = "lq"
     gt: str = "gt"
 
-    def files(self, folder: Path) -> list[tuple[str, tuple[Path, ...]]]:
+    def files(self, folder: Path) -> list[tuple[str, Files]]:
         """Match the images of the two folders by name, never by order."""
         if not folder.is_dir():
             raise InputError(f"{folder}: no such folder", hint=f"it takes a folder that holds {self.gt} and {self.lq}")

@@ -1,10 +1,11 @@
-"""Pictures in memory, shared by all workers, or decoded each time they are needed.
+"""Pictures: decoded into memory that all workers share as far as it reaches, the rest each time they are needed.
 
 A picture is a tuple of *views* of one scene: the ground truth alone, or the ground truth and its low-quality image.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 import shutil
@@ -12,14 +13,13 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from imgrestore.errors import ImgrestoreError, InputError
+from imgrestore.errors import ImgrestoreError
 
 _SHARING = Path("/dev/shm")
 """What limits shared memory where it exists; containers often give it 64 MiB, and going beyond kills the process."""
@@ -33,62 +33,57 @@ Views = tuple[Tensor, ...]
 Shape = tuple[int, int, int]
 """Height, width and channels."""
 
+Files = tuple[Path, ...]
+"""Where the views of a picture are."""
 
-class Pictures(Protocol):
-    """A sequence of pictures that can be handed to other processes."""
-
-    @property
-    def names(self) -> Sequence[str]:
-        """What messages and reports call them."""
-        ...
-
-    @property
-    def shapes(self) -> Sequence[tuple[Shape, ...]]:
-        """Shapes of the views of every picture."""
-        ...
-
-    def __getitem__(self, index: int) -> Views:
-        """Return the views of a picture."""
-        ...
-
-    @property
-    def portable(self) -> bool:
-        """Whether other processes can see them without a copy."""
-        ...
-
-    def pick(self, indices: Sequence[int]) -> Pictures:
-        """Return some of the pictures."""
-        ...
+Loader = Callable[[Files], tuple[NDArray[np.uint8], ...]]
+"""Decodes the files of a picture into its views."""
 
 
 @dataclass(frozen=True)
-class CachedPictures:
-    """Decoded pictures, end to end in one piece of memory.
+class Pictures:
+    """A sequence of pictures that can be handed to other processes.
 
     Attributes:
-        names: What messages call them.
+        names: What messages and reports call them.
         shapes: Shapes of the views of every picture.
-        offsets: Where each picture begins.
-        memory: All samples, uint8, on the host (shared between processes) or on a GPU.
+        offsets: Where each picture begins in memory, or None for those that are decoded when needed.
+        memory: Decoded samples end to end, uint8, on the host (shared between processes if it can be) or on a GPU.
+        files: Files of the views of every picture; empty if all are in memory.
+        load: Decodes them.
     """
 
     names: Sequence[str]
     shapes: Sequence[tuple[Shape, ...]]
-    offsets: Sequence[int]
+    offsets: Sequence[int | None]
     memory: Tensor
+    files: Sequence[Files] = ()
+    load: Loader | None = None
 
     @classmethod
-    def of_array(cls, names: Sequence[str], pixels: NDArray[np.uint8]) -> CachedPictures:
+    def of_array(cls, names: Sequence[str], pixels: NDArray[np.uint8]) -> Pictures:
         """Take over pictures of one size (N, H, W, C) with one view each."""
-        size = pixels[0].size
         memory = _shared(pixels.size)
         memory.copy_(torch.from_numpy(np.ascontiguousarray(pixels)).reshape(-1))
         height, width, channels = pixels.shape[1:]
-        return cls(names, [((height, width, channels),)] * len(pixels), range(0, pixels.size, size), memory)
+        offsets = range(0, pixels.size, height * width * channels)
+        return cls(names, [((height, width, channels),)] * len(pixels), offsets, memory)
+
+    def __len__(self) -> int:
+        """Return the number of pictures."""
+        return len(self.names)
 
     def __getitem__(self, index: int) -> Views:
-        """Return the views of a picture: no copies."""
-        start, views = self.offsets[index], []
+        """Return the views of a picture, without a copy if they are in memory.
+
+        Raises:
+            InputError: It had to be decoded and its file is damaged.
+        """
+        start = self.offsets[index]
+        if start is None:
+            assert self.load is not None, "what is not in memory can be decoded"
+            return tuple(torch.from_numpy(view) for view in self.load(self.files[index]))
+        views = []
         for shape in self.shapes[index]:
             stop = start + math.prod(shape)
             views.append(self.memory[start:stop].view(shape))
@@ -96,101 +91,102 @@ class CachedPictures:
         return tuple(views)
 
     @property
-    def portable(self) -> bool:
-        """Whether the memory is shared between processes."""
-        return bool(self.memory.is_shared()) and self.memory.device.type == "cpu"
+    def cached(self) -> bool:
+        """Whether all of them are in memory."""
+        return None not in self.offsets
 
-    def pick(self, indices: Sequence[int]) -> CachedPictures:
+    @property
+    def portable(self) -> bool:
+        """Whether other processes can see them without a copy."""
+        return self.memory.device.type == "cpu" and (not len(self.memory) or bool(self.memory.is_shared()))  # type: ignore[no-untyped-call]
+
+    @property
+    def bytes(self) -> int:
+        """Size of all of them, decoded."""
+        return sum(math.prod(shape) for shapes in self.shapes for shape in shapes)
+
+    def pick(self, indices: Sequence[int]) -> Pictures:
         """Return some of the pictures; the memory stays shared."""
-        return CachedPictures(
+        return Pictures(
             [self.names[i] for i in indices],
             [self.shapes[i] for i in indices],
             [self.offsets[i] for i in indices],
             self.memory,
-        )
-
-    def to(self, device: torch.device) -> CachedPictures:
-        """Return the same pictures in the memory of a device."""
-        return replace(self, memory=self.memory.to(device))
-
-
-Loader = Callable[[tuple[Path, ...]], tuple[NDArray[np.uint8], ...]]
-"""Decodes the files of a picture into its views."""
-
-
-@dataclass(frozen=True)
-class DecodedPictures:
-    """Pictures that are decoded each time, for sets that do not fit into memory.
-
-    Attributes:
-        names: What messages call them.
-        shapes: Shapes of the views of every picture.
-        files: Files of the views of every picture.
-        load: Decodes them.
-    """
-
-    names: Sequence[str]
-    shapes: Sequence[tuple[Shape, ...]]
-    files: Sequence[tuple[Path, ...]]
-    load: Loader
-
-    def __getitem__(self, index: int) -> Views:
-        """Decode a picture, or the next one if it is damaged: a single file does not end a long run."""
-        for ahead in range(len(self.files)):
-            try:
-                views = self.load(self.files[(index + ahead) % len(self.files)])
-            except ImgrestoreError:
-                continue
-            return tuple(torch.from_numpy(view) for view in views)
-        raise InputError("none of the images can be read any more", hint="look at the folder, then --resume")
-
-    @property
-    def portable(self) -> bool:
-        """Always: only names travel."""
-        return True
-
-    def pick(self, indices: Sequence[int]) -> DecodedPictures:
-        """Return some of the pictures."""
-        return DecodedPictures(
-            [self.names[i] for i in indices],
-            [self.shapes[i] for i in indices],
-            [self.files[i] for i in indices],
+            [self.files[i] for i in indices] if self.files else (),
             self.load,
         )
 
+    def to(self, device: torch.device) -> Pictures:
+        """Return pictures that are all in memory in the memory of a device."""
+        return replace(self, memory=self.memory.to(device))
 
-def in_memory(pictures: DecodedPictures, skipped: list[str]) -> CachedPictures:
-    """Decode all pictures; those that cannot be are left out and named in ``skipped``."""
-    sizes = [sum(math.prod(shape) for shape in shapes) for shapes in pictures.shapes]
-    offsets = np.cumsum([0, *sizes]).tolist()
-    memory = _shared(offsets[-1])
-    cached = CachedPictures(pictures.names, pictures.shapes, offsets[:-1], memory)
+
+def read_pictures(
+    names: Sequence[str], shapes: Sequence[tuple[Shape, ...]], files: Sequence[Files], load: Loader, cache: int
+) -> tuple[Pictures, list[str]]:
+    """Decode as many pictures as a number of bytes can hold.
+
+    Args:
+        names: What to call them.
+        shapes: Shapes of the views of every picture, as their headers say.
+        files: Files of the views of every picture.
+        load: Decodes them.
+        cache: Bytes of memory.
+
+    Returns:
+        All pictures but those whose decoding failed, and one line for each of these.
+    """
+    ends = np.cumsum([sum(math.prod(shape) for shape in each) for each in shapes], dtype=np.int64)
+    count = int(np.searchsorted(ends, cache, side="right"))
+    starts = [0, *(int(end) for end in ends[: max(0, count - 1)])][:count]
+    memory = _shared(int(ends[count - 1]) if count else 0)
+    offsets = [*starts, *itertools.repeat(None, len(names) - count)]
+    pictures = Pictures(names, shapes, offsets, memory, files, load)
+
+    def decode(index: int) -> str | None:
+        return _copied(pictures, index)
+
+    problems = _in_threads(decode, range(count))
+    kept = [i for i in range(len(names)) if i >= count or problems[i] is None]
+    return pictures.pick(kept), [problem for problem in problems if problem is not None]
+
+
+def unreadable(pictures: Pictures) -> list[str]:
+    """Decode every picture that is not in memory, and return one line for each that is damaged."""
 
     def decode(index: int) -> str | None:
         try:
-            views = pictures.load(pictures.files[index])
+            pictures[index]
         except ImgrestoreError as error:
             return str(error)
-        for place, view in zip(cached[index], views, strict=True):
-            if tuple(place.shape) != view.shape:
-                return f"{pictures.names[index]}: not of the size that its header says"
-            place.copy_(torch.from_numpy(view))
         return None
 
+    waiting = [i for i, offset in enumerate(pictures.offsets) if offset is None]
+    return [problem for problem in _in_threads(decode, waiting) if problem is not None]
+
+
+def _copied(pictures: Pictures, index: int) -> str | None:
+    """Decode a picture into its place; return why not, if it cannot be."""
+    assert pictures.load is not None
+    try:
+        views = pictures.load(pictures.files[index])
+    except ImgrestoreError as error:
+        return str(error)
+    for place, view in zip(pictures[index], views, strict=True):
+        if tuple(place.shape) != view.shape:
+            return f"{pictures.names[index]}: not of the size that its header says"
+        place.copy_(torch.from_numpy(view))
+    return None
+
+
+def _in_threads(work: Callable[[int], str | None], indices: Sequence[int]) -> list[str | None]:
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        problems = list(pool.map(decode, range(len(sizes))))
-    skipped += [problem for problem in problems if problem is not None]
-    return cached.pick([i for i, problem in enumerate(problems) if problem is None])
+        return list(pool.map(work, indices))
 
 
 def _shared(size: int) -> Tensor:
     """Return memory that worker processes see without copying it; ordinary memory if the system shares too little."""
     memory = torch.empty(size, dtype=torch.uint8)
-    if _SHARING.is_dir() and shutil.disk_usage(_SHARING).free < size + _FOR_BATCHES:
+    if not size or (_SHARING.is_dir() and shutil.disk_usage(_SHARING).free < size + _FOR_BATCHES):
         return memory
     return memory.share_memory_()  # type: ignore[no-any-return, no-untyped-call]
-
-
-def size_in_bytes(pictures: Pictures) -> int:
-    """Return the memory that decoded pictures take."""
-    return sum(math.prod(shape) for shapes in pictures.shapes for shape in shapes)

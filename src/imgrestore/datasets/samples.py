@@ -6,6 +6,8 @@ uninterrupted one would have seen, no state has to be kept, and several processe
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -16,9 +18,9 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from imgrestore.datasets.contract import Dataset
-from imgrestore.datasets.pictures import CachedPictures, Pictures, Views
+from imgrestore.datasets.pictures import Pictures, Views
 from imgrestore.degradations.contract import Degradation, degrade
-from imgrestore.errors import InputError, RecipeError
+from imgrestore.errors import ImgrestoreError, InputError, RecipeError
 
 Batch = tuple[Tensor, Tensor]
 """Low-quality images (N, C, h, w) and ground truth (N, C, H, W), float32 in [0, 1]."""
@@ -54,7 +56,7 @@ class Samples:
     @property
     def device(self) -> torch.device:
         """Where batches are made."""
-        return self.pictures.memory.device if isinstance(self.pictures, CachedPictures) else torch.device("cpu")
+        return self.pictures.memory.device
 
     def batch(self, positions: Sequence[int]) -> Batch:
         """Return the samples at some positions of the run.
@@ -82,7 +84,19 @@ class Samples:
         sample = int(_permutation(self.seed, epoch, len(self))[index])
         picture = int(np.searchsorted(self._ends, sample, side="right"))
         before = int(self._ends[picture - 1]) if picture else 0
-        return self.dataset.cut(self.pictures[picture], sample - before, self.scale, rng)
+        views, number = self._readable(picture)
+        if number != picture:
+            return self.dataset.cut(views, int(rng.integers(self.dataset.samples_in(_shape(views)))), self.scale, rng)
+        return self.dataset.cut(views, sample - before, self.scale, rng)
+
+    def _readable(self, number: int) -> tuple[Views, int]:
+        """Return a picture, or the next one if it is damaged: a single file does not end a long run."""
+        for candidate in itertools.islice(
+            itertools.cycle(range(len(self.pictures))), number, number + len(self.pictures)
+        ):
+            with contextlib.suppress(ImgrestoreError):
+                return self.pictures[candidate], candidate
+        raise InputError("none of the images can be read any more", hint="look at the folder, then --resume")
 
     def _degraded(self, cut: Sequence[Views], rng: np.random.Generator) -> Batch:
         generator = Generator(self.device).manual_seed(int(rng.integers(2**63)))
@@ -128,6 +142,11 @@ class Share:
 @lru_cache(maxsize=2)
 def _permutation(seed: int, epoch: int, count: int) -> NDArray[np.int64]:
     return np.random.default_rng([seed, 2, epoch]).permutation(count)
+
+
+def _shape(views: Views) -> tuple[int, int, int]:
+    height, width, channels = views[0].shape
+    return height, width, channels
 
 
 def _trim(image: Tensor, border: int) -> Tensor:

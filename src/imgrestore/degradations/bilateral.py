@@ -28,6 +28,11 @@ class Bilateral(Degradation):
     sigma_colour: float = Field(75, gt=0, description="what counts as a small difference, in grey levels of 255")
     sigma_space: float = Field(75, gt=0, description="what counts as near, in pixels")
 
+    @property
+    def needs_cpu(self) -> bool:
+        """Always: OpenCV computes on the CPU."""
+        return True
+
     def degrade(self, image: Tensor, generator: Generator) -> Tensor:
         """Return the smoothed images, on 8-bit levels."""
         return each_picture(

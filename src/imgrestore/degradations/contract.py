@@ -39,6 +39,11 @@ class Degradation(Part):
         """Whether the degraded image is as large as the image."""
         return True
 
+    @property
+    def needs_cpu(self) -> bool:
+        """Whether images on a GPU have to leave it for this."""
+        return False
+
     @model_validator(mode="after")
     def _only_some_images_keep_their_size(self) -> Degradation:
         if self.probability < 1 and not self.keeps_size:

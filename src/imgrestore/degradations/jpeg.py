@@ -25,6 +25,11 @@ class Jpeg(Degradation):
     quality: Annotated[Range, within(1, 100)] = Field((30, 95), description="quality of the file")
     subsampling: Literal["4:4:4", "4:2:0", "random"] = Field("4:2:0", description="colour samples kept")
 
+    @property
+    def needs_cpu(self) -> bool:
+        """Always: OpenCV computes on the CPU."""
+        return True
+
     def degrade(self, image: Tensor, generator: Generator) -> Tensor:
         """Return what the files hold."""
         quality = [round(drawn) for drawn in uniform(len(image), self.quality, generator).tolist()]

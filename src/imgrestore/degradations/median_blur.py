@@ -30,6 +30,11 @@ class MedianBlur(Degradation):
             raise ValueError(f"size must be odd, to have a middle, got {self.size}")
         return self
 
+    @property
+    def needs_cpu(self) -> bool:
+        """Always: OpenCV computes on the CPU."""
+        return True
+
     def degrade(self, image: Tensor, generator: Generator) -> Tensor:
         """Return the filtered images, on 8-bit levels."""
         return each_picture(image, lambda _, picture: opencv.median(picture, self.size))

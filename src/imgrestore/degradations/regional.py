@@ -41,6 +41,11 @@ class Regional(Degradation):
                 raise ValueError(f"{part.kind} changes the size, so it cannot happen to a part of an image")
         return self
 
+    @property
+    def needs_cpu(self) -> bool:
+        """Whether any of what happens inside needs it."""
+        return any(part.needs_cpu for part in self.inside)
+
     def degrade(self, image: Tensor, generator: Generator) -> Tensor:
         """Return the images with their regions."""
         return torch.lerp(image, degrade(image, self.inside, generator), self.mask(image, generator))

@@ -113,6 +113,11 @@ class TwoPass(Degradation):
         """Whether nothing shrinks."""
         return self.scale == 1
 
+    @property
+    def needs_cpu(self) -> bool:
+        """Always: OpenCV computes on the CPU."""
+        return True
+
     def degrade(self, image: Tensor, generator: Generator) -> Tensor:
         """Return (N, C, H / scale, W / scale)."""
         return torch.cat([self._worn(photo, generator) for photo in image.chunk(len(image))])

@@ -22,6 +22,11 @@ class Webp(Degradation):
 
     quality: Annotated[Range, within(1, 100)] = Field((30, 95), description="quality of the file")
 
+    @property
+    def needs_cpu(self) -> bool:
+        """Always: OpenCV computes on the CPU."""
+        return True
+
     def degrade(self, image: Tensor, generator: Generator) -> Tensor:
         """Return what the files hold."""
         quality = [round(drawn) for drawn in uniform(len(image), self.quality, generator).tolist()]

@@ -53,11 +53,17 @@ def merge(base: Table, changes: Table) -> Table:
     for key, value in changes.items():
         before = merged.get(key)
         if isinstance(before, dict) and isinstance(value, dict):
-            kind = before.get("kind")
-            merged[key] = merge(before, value) if value.get("kind", kind) == kind else value
+            kind = _kind(before, key)
+            merged[key] = merge(before, value) if "kind" not in value or _kind(value, key) == kind else value
         else:
             merged[key] = value
     return merged
+
+
+def _kind(table: Table, name: str) -> str:
+    """Return the kind that a table describes, given or by default, as the registry spells it."""
+    default = _PARTS[name][1] if name in _PARTS else ""
+    return str(table.get("kind", default)).replace("_", "-")
 
 
 def override(table: Table, change: str) -> None:
@@ -89,7 +95,7 @@ def override(table: Table, change: str) -> None:
             raise RecipeError(f"--set {change}: {step!r} is not a table of the recipe")
     if not isinstance(owner, dict):
         raise RecipeError(f"--set {change}: {path[-2]!r} is a list", hint="name an entry of it, such as loss.0.weight")
-    if path[-1] == "kind" and owner.get("kind") != nested["kind"]:
+    if path[-1] == "kind" and _kind(owner, path[-2]) != _kind(nested, path[-2]):
         owner.clear()
     merged = merge(owner, nested)
     owner.clear()
@@ -107,10 +113,12 @@ def _home(key: str, table: Table) -> str:
     """Return the table that has a key of this name."""
     known = {"training": tuple(TrainingTable.model_fields)}
     for name, (group, default) in _PARTS.items():
-        kind = str(table.get(name, {}).get("kind", default)).replace("_", "-")
+        given = table.get(name, {})
+        kind = _kind(given, name) if isinstance(given, dict) else default
         known[name] = tuple(registry.find(group, kind).load().model_fields)
     known["validation"] = tuple(ValidationTable.model_fields)
-    model = str(table.get("model", {}).get("kind", ""))
+    given = table.get("model", {})
+    model = _kind(given, "model") if isinstance(given, dict) else ""
     known["model"] = tuple(inspect.signature(registry.find_model(model).load()).parameters) if model else ()
     homes = [name for name, keys in known.items() if key in keys]
     if len(homes) == 1:
@@ -119,7 +127,9 @@ def _home(key: str, table: Table) -> str:
         full = " or ".join(f"{home}.{key}" for home in homes)
         raise RecipeError(f"--set {key}: several tables of the recipe have this key", hint=f"write {full}")
     if key in (*known, "loss", "degradation"):
-        raise RecipeError(f"--set {key}: is a table", hint=f"set its keys, such as {key}.{'0.' * (key not in known)}kind")
+        raise RecipeError(
+            f"--set {key}: is a table", hint=f"set its keys, such as {key}.{'0.' * (key not in known)}kind"
+        )
     everything = [each for keys in known.values() for each in keys]
     raise RecipeError(
         f"--set {key}: the recipe has no such key{nearest(key, everything)}",

@@ -31,7 +31,7 @@ from imgrestore.weights import complete_dimensions
 def _complete_model(table: dict[str, Any]) -> dict[str, Any]:
     if "kind" not in table:
         raise RecipeError("'model.kind' is missing", hint="it names the model to train; see imgrestore models list")
-    kind = str(table["kind"])
+    kind = str(table["kind"]).replace("_", "-")
     rest = {key: value for key, value in table.items() if key != "kind"}
     return {"kind": kind, **complete_dimensions(kind, rest)}
 
@@ -118,7 +118,7 @@ def load_recipe(name: str, overrides: Sequence[str] = ()) -> Recipe:
         RecipeError: The recipe does not describe a run; the message names the key.
     """
     table = read_table(name)
-    for change in overrides:
+    for change in sorted(overrides, key=lambda change: ".kind=" not in change):  # another kind takes its settings away
         override(table, change)
     return check(Recipe, {"name": Path(name).stem, **table}, f"recipe {name}: ")
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from imgrestore.datasets.pictures import size_in_bytes
+from imgrestore.datasets.pictures import unreadable
 from imgrestore.recipes.recipe import Recipe
-from imgrestore.training.data import is_cached, read_data
+from imgrestore.training.data import read_data
 from imgrestore.training.plan import Plan
 from imgrestore.training.state import Training
 
@@ -45,23 +46,21 @@ def check_run(recipe: Recipe, folder: Path, cache: int) -> CheckReport:
     plan = Plan.of(recipe, len(samples), 1)
     training = Training(recipe, plan, torch.device("cpu"))
     lq, gt = samples.batch(range(recipe.data.batch))
-    loss = training.loss_of((lq, gt))
-    size = sum(size_in_bytes(part.pictures) for part in (samples, data.held_out) if part)
-    if not is_cached(samples.pictures):
-        every = recipe.data.find(folder, recipe.scale, cache=2**62)
-        skipped = every.skipped
-    sides = [shapes[0][:2] for shapes in samples.pictures.shapes]
-    kept = "kept in memory" if is_cached(samples.pictures) else "decoded when needed"
+    loss = training.rehearse((lq, gt))
+    skipped += unreadable(samples.pictures)
+    sides = sorted((shapes[0][:2] for shapes in samples.pictures.shapes), key=math.prod)
+    size = samples.pictures.bytes / 2**20
+    kept = "kept in memory" if samples.pictures.cached else "more than --cache: in part decoded when needed"
     facts = [
         ("images to train on", str(len(sides))),
         ("held out for measuring", str(len(data.pairs))),
         ("files that cannot be used", str(len(skipped))),
-        ("smallest and largest image", " and ".join(f"{w}x{h}" for h, w in (min(sides), max(sides)))),
-        ("decoded size", f"{size / 2**20:.0f} MiB, {kept}"),
+        ("smallest and largest image", " and ".join(f"{w}x{h}" for h, w in (sides[0], sides[-1]))),
+        ("decoded size", f"{size:.0f} MiB, {kept}"),
         ("samples in an epoch", str(len(samples))),
         ("a batch", f"{tuple(lq.shape)} to {tuple(gt.shape)}"),
         ("parameters", f"{sum(p.numel() for p in training.model.parameters()):,}"),
-        ("loss of the first batch", f"{loss:.5f}"),
+        ("loss of the first batch, all terms", f"{loss:.5f}"),
         ("length", _length(plan)),
     ]
     return CheckReport(facts, skipped)

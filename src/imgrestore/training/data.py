@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -10,10 +11,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from imgrestore.datasets.pictures import CachedPictures, Pictures, size_in_bytes
+from imgrestore.datasets.pictures import Pictures, read_pictures
 from imgrestore.datasets.samples import Batch, Samples
-from imgrestore.errors import InputError
+from imgrestore.errors import InputError, RecipeError
 from imgrestore.evaluation import Pair
+from imgrestore.metrics import SMALLEST_SIDES
 from imgrestore.recipes.recipe import Recipe
 
 _HELD_OUT_SAMPLES = 2048
@@ -63,7 +65,7 @@ def read_data(recipe: Recipe, folder: Path, cache: int) -> TrainingData:
     """
     found = recipe.data.find(folder, recipe.scale, cache)
     pictures, wanted = found.pictures, recipe.validation.images
-    count = len(pictures.names)
+    count = len(pictures)
     if count < wanted + 1:
         held = f", but {wanted} are held out for measuring" if wanted else ""
         raise InputError(
@@ -73,26 +75,47 @@ def read_data(recipe: Recipe, folder: Path, cache: int) -> TrainingData:
     chosen = {round((i + 0.5) * count / wanted - 0.5) for i in range(wanted)}
     training = pictures.pick([i for i in range(count) if i not in chosen])
     samples = Samples(recipe.data, training, recipe.degradation, recipe.scale, recipe.training.seed)
-    held_out = replace(samples, pictures=pictures.pick(sorted(chosen))) if chosen else None
-    pairs = [_pair(held_out, i) for i in range(len(chosen))] if held_out else []
-    digest = zlib.crc32(repr([*zip(training.names, training.shapes, strict=True)]).encode())
-    name = f"{folder.resolve().name} ({len(training.names)} images)"
-    return TrainingData(samples, held_out, pairs, found.skipped, name, f"{name} {digest:08x}")
+    held_out = replace(samples, pictures=_in_memory(pictures.pick(sorted(chosen)))) if chosen else None
+    _check_metric(recipe, held_out)
+    pairs = [_pair(held_out, i) for i in range(len(held_out.pictures))] if held_out else []
+    digest = zlib.crc32(repr([*zip(training.names, training.shapes, strict=True)]).encode("utf-8", "surrogateescape"))
+    name = f"{folder.resolve().name} ({len(training)} images)"
+    return TrainingData(samples, held_out, pairs, found.skipped, name, f"{len(training)} images, {digest:08x}")
+
+
+def _in_memory(pictures: Pictures) -> Pictures:
+    """Decode held-out pictures once and for all, leaving out damaged ones."""
+    if pictures.cached or pictures.load is None:
+        return pictures
+    return read_pictures(pictures.names, pictures.shapes, pictures.files, pictures.load, pictures.bytes)[0]
+
+
+def _check_metric(recipe: Recipe, held_out: Samples | None) -> None:
+    """Refuse a metric that decides about the best weights and exists on none of the held-out pictures."""
+    metric = recipe.validation.best
+    if held_out is None or metric == "psnr":
+        return
+    sides = [min(shapes[0][:2]) for shapes in held_out.pictures.shapes]
+    if max(sides) < SMALLEST_SIDES[metric]:
+        raise RecipeError(
+            f"'validation.best': {metric} needs images of {SMALLEST_SIDES[metric]} pixels a side, "
+            f"those held out have at most {max(sides)}",
+            hint="decide by psnr",
+        )
 
 
 def on_gpu(data: TrainingData, device: torch.device) -> TrainingData:
-    """Keep the pictures in the memory of a GPU, and make batches there, if half of what is free can hold them."""
-    pictures = data.samples.pictures
-    if device.type != "cuda" or not isinstance(pictures, CachedPictures):
-        return data
-    if 2 * size_in_bytes(pictures) > torch.cuda.mem_get_info(device)[0]:
-        return data
-    return replace(data, samples=replace(data.samples, pictures=pictures.to(device)))
+    """Keep the pictures in the memory of a GPU, and make batches there.
 
-
-def is_cached(pictures: Pictures) -> bool:
-    """Return whether decoded pictures are kept in memory."""
-    return isinstance(pictures, CachedPictures)
+    Done if all are decoded, half of what is free can hold them, and nothing that happens to them needs the CPU.
+    """
+    samples = data.samples
+    pictures, happening = samples.pictures, (*samples.degradations, *samples.dataset.transform)
+    if device.type != "cuda" or not pictures.cached or any(part.needs_cpu for part in happening):
+        return data
+    if 2 * pictures.bytes > torch.cuda.mem_get_info(device)[0]:
+        return data
+    return replace(data, samples=replace(samples, pictures=pictures.to(device)))
 
 
 def _pair(samples: Samples, index: int) -> Pair:
@@ -103,7 +126,7 @@ def _pair(samples: Samples, index: int) -> Pair:
         views = [view.permute(2, 0, 1)[None].float() / 255 for view in samples.pictures[index]]
         height, width = (side // scale * scale for side in views[0].shape[-2:])
         views[0] = views[0][..., :height, :width]
-        generator = torch.Generator().manual_seed(zlib.crc32(Path(name).stem.encode()))
+        generator = torch.Generator().manual_seed(zlib.crc32(os.fsencode(Path(name).stem)))
         lq, gt = samples.pair(views, generator)
         return lq[0].expand(3, -1, -1), gt[0].expand(3, -1, -1)
 

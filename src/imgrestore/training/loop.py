@@ -10,7 +10,7 @@ import itertools
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,11 +22,11 @@ from imgrestore.datasets.samples import Batch, Share
 from imgrestore.distributed import Processes, joined, local_device
 from imgrestore.engine import Restorer
 from imgrestore.errors import ComputeError, UsageError
-from imgrestore.evaluation import baselines, evaluate
+from imgrestore.evaluation import Pair, baselines, evaluate
 from imgrestore.recipes.recipe import Recipe
-from imgrestore.report import Report
+from imgrestore.report import Report, Score
 from imgrestore.training.data import TrainingData, on_gpu, read_data
-from imgrestore.training.page import draw_run, draw_samples
+from imgrestore.training.page import SHOWN, Sample, draw_run, draw_samples
 from imgrestore.training.plan import Plan
 from imgrestore.training.run import Record, Run
 from imgrestore.training.state import Training
@@ -38,7 +38,10 @@ _NAMED = 5
 """Files that cannot be used are named one by one up to this number."""
 
 _REDRAWN_AFTER = 15.0
-"""Seconds after which the page of a run is drawn anew, if there was a measurement."""
+"""Seconds after which the page of a run is drawn anew, if there is anything new."""
+
+_CLUSTERED = 2**18
+"""Clusters are found among this many samples at most."""
 
 
 @dataclass(frozen=True)
@@ -138,39 +141,32 @@ class _Loop:
         processes: Processes,
         stopped: Callable[[], bool],
     ) -> None:
-        device = local_device(options.device)
         self.recipe, self.run, self.processes, self.options, self.stopped = recipe, run, processes, options, stopped
         self.plan = Plan.of(recipe, len(data.samples), processes.size)
-        self.training = Training(recipe, self.plan, device, processes, data=data.digest, compiled=options.compiled)
-        self.data = on_gpu(data, device)
+        self.training = Training(
+            recipe, self.plan, processes.device, processes, data=data.digest, compiled=options.compiled
+        )
+        self.data = on_gpu(data, processes.device)
         self.share = Share(self.data.samples, processes.rank, processes.size)
+        self.unrestored: list[Score] = []
         self.began = time.monotonic()
         self.drawn = -math.inf
         self.pace = _Pace()
 
     def steps(self) -> Iterator[Progress]:
-        training, accumulate = self.training, self.recipe.optimizer.accumulate
         self._open()
-        pinned = training.device.type == "cuda"
-        with closing(batches(self.share, training.step * accumulate, self.options.workers, pinned)) as loader:
-            while training.done < 1:
-                if training.step == training.stage.first and training.step:
-                    self._next_stage()
-                with self.pace.waiting():
-                    taken = list(itertools.islice(loader, accumulate))
-                yield self._progress(self._step(taken))
-                if self._measurement_is_due():
-                    yield self._progress(self._measure())
-                halt = self._halts()
-                if training.step % self.recipe.training.checkpoint_every == 0 or training.done >= 1 or halt:
-                    self._checkpoint()
-                if halt and training.done < 1:
-                    return
-        if self.processes.first:
-            self.run.save_weights(self.run.weights, training, self.data.name)
-            draw_run(self.run, finished=True)
-        self.processes.wait()
-        yield self._progress({})
+        state = "stopped"
+        try:
+            yield from self._train()
+            state = "finished" if self.training.done >= 1 else state
+        finally:
+            if self.processes.first:
+                draw_run(self.run, state)
+        if state == "finished":
+            if self.processes.first:
+                self.run.save_weights(self.run.weights, self.training, self.data.name)
+            self.processes.wait()
+            yield self._progress({})
 
     def _open(self) -> None:
         training, options = self.training, self.options
@@ -179,42 +175,65 @@ class _Loop:
         else:
             if options.start is not None:
                 training.start_from(options.start)
-            training.loss_of(self.share[0])  # what does not fit together shows before anything is written
+            training.rehearse(self.share[0])  # what does not fit together shows before anything is written
         if self.processes.first:
             self.run.go_on(training.step) if options.resume else self.run.begin(training)
         self.processes.wait()
 
-    def _next_stage(self) -> None:
-        stage = self.training.plan.stage(self.training.step)
-        if stage.clustered:
-            self.training.model.cluster(self._epoch())
-        self.training.next_stage()
+    def _train(self) -> Iterator[Progress]:
+        training, accumulate = self.training, self.recipe.optimizer.accumulate
+        pinned = training.device.type == "cuda"
+        with closing(batches(self.share, training.step * accumulate, self.options.workers, pinned)) as loader:
+            while training.done < 1:
+                if training.step == training.stage.first and training.step:
+                    training.next_stage(self._clustered())
+                with self.pace.waiting():
+                    taken = list(itertools.islice(loader, accumulate))
+                self._advance(taken)
+                halt = self._agree()
+                yield self._progress(self._loss_record())
+                if self._measurement_is_due():
+                    yield self._progress(self._measure())
+                if training.step % self.recipe.training.checkpoint_every == 0 or training.done >= 1 or halt:
+                    self._checkpoint()
+                if halt and training.done < 1:
+                    return
 
-    def _epoch(self) -> Iterator[Tensor]:
-        """Go through the low-quality images of all samples once; the same in every process."""
+    def _clustered(self) -> Iterator[Tensor]:
+        """Give the low-quality images of samples drawn from all pictures; the same in every process."""
         samples, size = self.data.samples, self.recipe.data.batch
-        for start in range(0, len(samples), size):
-            yield samples.batch(range(start, min(start + size, len(samples))))[0].to(self.training.device)
+        count = min(len(samples), _CLUSTERED)
+        for start in range(0, count, size):
+            yield samples.batch(range(start, min(start + size, count)))[0].to(self.training.device)
 
-    def _step(self, taken: list[Batch]) -> Record:
-        """Take a step; return a record of the loss if it is time for one."""
-        training, terms, rate = self.training, self.training.terms, self.training.learning_rate
+    def _advance(self, taken: list[Batch]) -> None:
         try:
-            training.advance(taken)
+            self.rate = self.training.learning_rate
+            self.training.advance(taken)
         except ComputeError as error:
-            if self.run.folder.is_dir():
-                path = self.run.save_offending(training.step + 1, self.processes.rank, taken)
-                error.hint = f"lower optimizer.learning_rate; the last checkpoint is intact, the batch is in {path}"
+            path = self.run.save_offending(self.training.step + 1, self.processes.rank, taken)
+            error.hint = f"lower optimizer.learning_rate; the last checkpoint is intact, the batch is in {path}"
             raise
-        training.seconds += self.pace.stepped()
+
+    def _agree(self) -> bool:
+        """Settle between all processes how long the step took, and return whether the run is to stop now."""
+        late = self.processes.first and time.monotonic() - self.began > 60 * self.options.max_minutes
+        self.lasted, asked = self.processes.agree(self.pace.stepped(), float(self.stopped() or late))
+        self.training.seconds += self.lasted
+        return asked > 0
+
+    def _loss_record(self) -> Record:
+        """Return a record of the losses since the last one if it is time for one."""
+        training = self.training
         if training.step % self.recipe.training.log_every and training.done < 1:
             return {}
-        alike = [values for values in training.losses if len(values) == len(training.losses[-1])]
+        counting = training.losses[-1][0]
+        alike = [values for counted, values in training.losses if counted == counting]
         means = [sum(column) / len(alike) for column in zip(*alike, strict=True)]
         record: Record = {"step": training.step, "epoch": self.plan.epoch(training.step - 1)}
-        record |= {"loss": sum(means), "learning_rate": rate}
+        record |= {"loss": sum(means), "learning_rate": self.rate}
         if len(means) > 1:
-            record["terms"] = dict(zip(terms.split("+"), means, strict=True))
+            record["terms"] = dict(zip(training.terms(counting), means, strict=True))
         if len(self.plan.stages) > 1:
             record["stage"] = self.plan.stage(training.step - 1).name
         training.losses.clear()
@@ -225,43 +244,53 @@ class _Loop:
         if not self.data.pairs:
             return False
         if every is None:  # time ends the run: ten measurements, spread evenly over it
-            return int(10 * training.done) > int(10 * self.plan.done(0, training.seconds - self.pace.last))
+            return int(10 * training.done) > int(10 * self.plan.done(0, training.seconds - self.lasted))
         return training.step % every == 0 or training.done >= 1
 
     def _measure(self) -> Record:
         """Measure the averaged weights on what was held out, shared out among the processes."""
         training, validation = self.training, self.recipe.validation
         rank, size = self.processes.rank, self.processes.size
+        counting = training.counting(training.step - 1)
         with training.averaged() as model:
-            mine = [training.loss_of(make()) for make in self.data.held_out_batches()[rank::size]]
-            restorer = Restorer(model, device=training.device, precision="fp32")
-            methods = {**baselines(self.recipe.scale), "model": restorer.restore_tensor}
-            metrics = tuple(dict.fromkeys(("psnr", "ssim", validation.best)))
-            scores = list(evaluate(methods, self.data.pairs[rank::size], validation.protocol, metrics))
-            if self.processes.first:
-                draw_samples(self.run, training.step, self.data.pairs, restorer)
+            made = (make() for make in self.data.held_out_batches()[rank::size])
+            mine = [(training.loss_of(batch, counting), len(batch[0])) for batch in made]
+            scores, samples = self._scores(Restorer(model, device=training.device, precision="fp32"))
+        if self.processes.first:
+            draw_samples(self.run, training.step, samples)
         losses = [loss for part in self.processes.gather(mine) for loss in part]
+        mean = sum(loss * count for loss, count in losses) / sum(count for _, count in losses)
+        training.history.append(("+".join(training.terms(counting)), mean))
         report = Report([s for part in self.processes.gather(scores) for s in part], validation.protocol)
-        training.history.append((training.terms, sum(losses) / len(losses)))
-        means = {f"{mean.method}_{mean.metric}": round(mean.value, 4) for mean in report.means()}
-        record = {"step": training.step, "protocol": report.protocol, "held_out_loss": training.history[-1][1], **means}
+        means = {f"{each.method}_{each.metric}": round(each.value, 4) for each in report.means()}
+        record = {"step": training.step, "protocol": report.protocol, "held_out_loss": mean, **means}
         value = report.mean("model", validation.best)
         if value > training.best:
             training.best = value
             if self.processes.first:
                 self.run.save_weights(self.run.best, training, self.data.name)
         logged = self._log(record)
-        if self.processes.first and time.monotonic() - self.drawn > _REDRAWN_AFTER:
-            draw_run(self.run, finished=False)
-            self.drawn = time.monotonic()
         self.pace.skip()
         return logged
 
-    def _halts(self) -> bool:
-        """Return whether any process was asked to stop, or the time is up for the first one."""
-        late = self.processes.first and time.monotonic() - self.began > 60 * self.options.max_minutes
-        asked = torch.tensor(float(self.stopped() or late), device=self.training.device)
-        return float(self.processes.mean(asked)) > 0
+    def _scores(self, restorer: Restorer) -> tuple[list[Score], list[Sample]]:
+        """Score this process's pairs, unrestored only once in a run, and keep some pictures to show."""
+        validation = self.recipe.validation
+        samples: list[Sample] = []
+        metrics = tuple(dict.fromkeys(("psnr", "ssim", validation.best)))
+        scores: list[Score] = []
+        first = not self.unrestored
+        for pair in self.data.pairs[self.processes.rank :: self.processes.size]:
+            lq, gt = pair.load()
+            restored = restorer.restore_tensor(lq)
+            loaded = Pair(pair.name, lambda both=(lq, gt): both, pair.scale)  # type: ignore[misc]
+            if first:
+                self.unrestored += evaluate(baselines(pair.scale), [loaded], validation.protocol, metrics)
+            done = {"model": lambda _, result=restored: result}
+            scores += evaluate(done, [loaded], validation.protocol, metrics)
+            if len(samples) < SHOWN:
+                samples.append((lq, restored, gt))
+        return [*self.unrestored, *scores], samples
 
     def _checkpoint(self) -> None:
         if self.processes.first:
@@ -272,6 +301,9 @@ class _Loop:
         if self.processes.first:
             self.run.record(record)
             self.options.watch(record)
+            if time.monotonic() - self.drawn > _REDRAWN_AFTER:
+                draw_run(self.run, "running")
+                self.drawn = time.monotonic()
         return record
 
     def _progress(self, record: Record) -> Progress:
@@ -283,22 +315,22 @@ class _Pace:
 
     def __init__(self) -> None:
         self.mark = time.monotonic()
-        self.last = 0.0
-        self.restart()
-
-    def restart(self) -> None:
         self.steps, self.seconds, self.waited = 0, 0.0, 0.0
 
-    def waiting(self) -> _Wait:
-        return _Wait(self)
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Count the time of the block as waiting."""
+        began = time.monotonic()
+        yield
+        self.waited += time.monotonic() - began
 
     def stepped(self) -> float:
         """Return the seconds since the last step, or since the last pause."""
         now = time.monotonic()
-        self.last, self.mark = now - self.mark, now
+        lasted, self.mark = now - self.mark, now
         self.steps += 1
-        self.seconds += self.last
-        return self.last
+        self.seconds += lasted
+        return lasted
 
     def skip(self) -> None:
         """Leave out what has happened since the last step."""
@@ -310,22 +342,5 @@ class _Pace:
             "steps_per_second": round(self.steps / max(self.seconds, 1e-9), 3),
             "waiting": round(self.waited / max(self.seconds, 1e-9), 3),
         }
-        self.restart()
+        self.steps, self.seconds, self.waited = 0, 0.0, 0.0
         return record
-
-
-class _Wait:
-    """Counts the time of a block as waiting."""
-
-    def __init__(self, pace: _Pace) -> None:
-        self.pace = pace
-
-    def __enter__(self) -> None:
-        self.began = time.monotonic()
-        self.drawn = -math.inf
-
-    def __exit__(self, *problem: object) -> None:
-        self.pace.waited += time.monotonic() - self.began
-
-
-__all__ = ["DEFAULT_CACHE", "Options", "Progress", "train"]

@@ -11,23 +11,28 @@ from jinja2 import Environment
 from torch import Tensor
 
 from imgrestore.codecs.text import draw_text
-from imgrestore.engine import Restorer
-from imgrestore.evaluation import Pair
 from imgrestore.files import write_atomically
 from imgrestore.filters import resize
 from imgrestore.sheet import save_sheet
 from imgrestore.training.curves import draw_curves
 from imgrestore.training.run import Record, Run
 
-_SHOWN = 4
+SHOWN = 4
+"""How many held-out pictures are shown."""
+
+Sample = tuple[Tensor, Tensor, Tensor]
+"""A degraded, a restored and a true picture."""
+
 _SIDE = 256
 _GAP = 6
 _LINE = 24
 
 
-def draw_samples(run: Run, step: int, pairs: Sequence[Pair], restorer: Restorer) -> None:
+def draw_samples(run: Run, step: int, samples: Sequence[Sample]) -> None:
     """Write the middle of some held-out pictures, side by side: degraded, restored, truth."""
-    rows = [_row(pair, restorer) for pair in pairs[:_SHOWN]]
+    if not samples:
+        return
+    rows = [_row(*sample) for sample in samples]
     height = _LINE + sum(row[0].shape[1] + _GAP for row in rows)
     width = 3 * (max(row[0].shape[2] for row in rows) + _GAP)
     canvas = torch.full((3, height, width), 1.0)
@@ -45,10 +50,8 @@ def draw_samples(run: Run, step: int, pairs: Sequence[Pair], restorer: Restorer)
     save_sheet(pixels, folder / f"step-{step:07d}.png")
 
 
-def _row(pair: Pair, restorer: Restorer) -> list[Tensor]:
+def _row(lq: Tensor, restored: Tensor, gt: Tensor) -> list[Tensor]:
     """Return the middle of a degraded, a restored and a true picture, small ones enlarged to be seen."""
-    lq, gt = pair.load()
-    restored = restorer.restore_tensor(lq)
     height, width = gt.shape[1:]
     pictures = [lq if lq.shape == gt.shape else resize(lq, (height, width), "nearest"), restored, gt]
     side = min(_SIDE, height, width)
@@ -58,15 +61,20 @@ def _row(pair: Pair, restorer: Restorer) -> list[Tensor]:
     return [resize(crop, (side * factor, side * factor), "nearest") for crop in crops]
 
 
-def draw_run(run: Run, finished: bool) -> None:
-    """Draw the curves of a run and the page that shows all of it."""
+def draw_run(run: Run, state: str) -> None:
+    """Draw the curves of a run and the page that shows all of it.
+
+    Args:
+        run: Its folder.
+        state: ``"running"``, ``"stopped"`` or ``"finished"``.
+    """
     records = run.records()
     curves = draw_curves(records)
     write_atomically(run.folder / "curves.png", curves)
     pictures = sorted((run.folder / "samples").glob("step-*.png"))
     facts = {
         "name": run.name,
-        "finished": finished,
+        "state": state,
         "curves": _embedded(curves),
         "samples": [(int(p.stem.removeprefix("step-")), _embedded(p.read_bytes())) for p in _spread(pictures)],
         "measurements": [_shown(record) for record in records if "model_psnr" in record],
@@ -79,7 +87,7 @@ def draw_run(run: Run, finished: bool) -> None:
 
 def _spread(pictures: list[Path]) -> list[Path]:
     """Return the newest pictures and the first one."""
-    return pictures if len(pictures) <= _SHOWN else [pictures[0], *pictures[-3:]]
+    return pictures if len(pictures) <= SHOWN else [pictures[0], *pictures[-3:]]
 
 
 def _shown(record: Record) -> dict[str, str]:
@@ -99,7 +107,7 @@ _PAGE = """<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
-{% if not finished %}<meta http-equiv="refresh" content="30">{% endif %}
+{% if state == "running" %}<meta http-equiv="refresh" content="30">{% endif %}
 <title>{{ name }}</title>
 <style>
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 62rem; padding: 0 1rem; color: #222; }
@@ -112,7 +120,7 @@ figure { margin: 1rem 0; }
 </head>
 <body>
 <h1>{{ name }}</h1>
-<p>{% if finished %}Finished{% else %}Running; this page renews itself{% endif %}{% if last %},
+<p>{{ state|capitalize }}{% if state == "running" %} (this page renews itself){% endif %}{% if last %},
 step {{ last.step }}, loss {{ "%.5g"|format(last.loss) }}, learning rate {{ "%.3g"|format(last.learning_rate) }},
 {{ last.steps_per_second }} steps per second{% endif %}.</p>
 <figure><img src="{{ curves }}" alt="Loss, learning rate and PSNR over the steps"></figure>

@@ -92,6 +92,10 @@ class Plan:
         """Return the epoch, counted from 1, in which a step, counted from 0, takes its first sample."""
         return step * self.samples_per_step // self.samples + 1
 
+    def first_step(self, epoch: int) -> int:
+        """Return the first step, counted from 0, that belongs to an epoch, counted from 1."""
+        return math.ceil((epoch - 1) * self.samples / self.samples_per_step)
+
     def done(self, step: int, seconds: float) -> float:
         """Return the share of the whole run that is done after some steps and seconds."""
         return min(1.0, seconds / (60 * self.minutes)) if self.minutes else step / (self.steps or 1)

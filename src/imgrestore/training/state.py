@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -14,6 +14,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from imgrestore.datasets.samples import Batch
+from imgrestore.devices import forbid_tf32
 from imgrestore.distributed import Processes
 from imgrestore.errors import ComputeError, RecipeError, UsageError, WeightsError
 from imgrestore.files import write_atomically
@@ -34,7 +35,7 @@ class Training:
         seconds: Wall-clock time spent, over all pieces of the run.
         history: Losses on held-out images in this stage, see :data:`imgrestore.schedules.History`.
         best: The best measurement so far.
-        losses: Loss terms of the steps since the last record, each as the mean over all processes.
+        losses: Of the steps since the last record, which losses counted and their terms, as means over all processes.
     """
 
     def __init__(
@@ -64,13 +65,15 @@ class Training:
         self.compiled = compiled
         self.model = build(recipe.model_name, recipe.dimensions)
         check_stages(recipe, self.model)
+        if recipe.training.precision == "fp32":
+            forbid_tf32()
         self.model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.objective = Objective(self.model, recipe.loss, recipe.training.precision == "bf16")
         self.step = 0
         self.seconds = 0.0
         self.history: list[tuple[str, float]] = []
         self.best = -math.inf
-        self.losses: list[list[float]] = []
+        self.losses: list[tuple[tuple[int, ...], list[float]]] = []
         self._enter(plan.stage(0))
 
     def _enter(self, stage: Stage) -> None:
@@ -80,16 +83,25 @@ class Training:
         self.trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         self.optimizer = self.recipe.optimizer.build(self.trained)
         self.average = [parameter.detach().clone() for parameter in self.model.parameters()] if self._averages else []
-        several = len(self.plan.stages) > 1
-        module = self.processes.share(self.objective, self.device, several)
-        self._module = torch.compile(module) if self.compiled else module
+        self._shared = self.processes.share(self.objective, partly_used=len(self.plan.stages) > 1)
+        self._module = torch.compile(self._shared) if self.compiled else self._shared
 
-    def next_stage(self) -> Stage:
-        """Enter the stage that the coming step belongs to, with fresh optimiser and schedule."""
+    def next_stage(self, samples: Iterable[Tensor]) -> None:
+        """Enter the stage that the coming step belongs to, with fresh optimiser and schedule.
+
+        It builds on the averaged weights, which are the result of the stage before.
+
+        Args:
+            samples: Low-quality images (N, C, H, W) in which clusters are found, if the stage asks for that.
+        """
         stage = self.plan.stage(self.step)
+        if self._averages:
+            with torch.no_grad():
+                torch._foreach_copy_(list(self.model.parameters()), self.average)
+        if stage.clustered:
+            self.model.cluster(samples)
         self.history.clear()
         self._enter(stage)
-        return stage
 
     @property
     def stage(self) -> Stage:
@@ -100,20 +112,33 @@ class Training:
     def _averages(self) -> bool:
         return self.recipe.training.ema > 0
 
-    @property
-    def counting(self) -> tuple[int, ...]:
-        """Numbers of the losses that count in the coming step."""
-        step, epoch = self.step + 1, self.plan.epoch(self.step)
-        losses = enumerate(self.recipe.loss)
-        counting = tuple(i for i, loss in losses if loss.counts(step, epoch, self.stage.name))
-        if not counting:
-            raise RecipeError(f"step {step}: no loss counts", hint="look at stage, from_… and to_… of its losses")
-        return counting
+    def counting(self, step: int) -> tuple[int, ...]:
+        """Return the numbers of the losses that count in a step, counted from 0."""
+        epoch, stage = self.plan.epoch(step), self.plan.stage(step).name
+        return tuple(i for i, loss in enumerate(self.recipe.loss) if loss.counts(step + 1, epoch, stage))
 
-    @property
-    def terms(self) -> str:
-        """Names of the losses that count in the coming step, for the history and the log."""
-        return "+".join(self.recipe.loss[i].kind for i in self.counting)
+    def terms(self, counting: tuple[int, ...]) -> list[str]:
+        """Return names of losses: their kinds, with their numbers where a recipe has several of a kind."""
+        kinds = [loss.kind for loss in self.recipe.loss]
+        return [kinds[i] if kinds.count(kinds[i]) == 1 else f"{kinds[i]}-{i}" for i in counting]
+
+    def check_windows(self) -> None:
+        """Check that some loss counts in every step.
+
+        Raises:
+            RecipeError: There is a step without a loss.
+        """
+        plan, steps = self.plan, self.plan.steps or 2**62
+        turns = {0, *(stage.first for stage in plan.stages)}
+        for loss in self.recipe.loss:
+            turns |= {loss.from_step - 1, plan.first_step(loss.from_epoch)}
+            turns |= {loss.to_step} if loss.to_step else set()
+            turns |= {plan.first_step(loss.to_epoch + 1)} if loss.to_epoch else set()
+        for step in sorted(turn for turn in turns if turn < steps):
+            if not self.counting(step):
+                raise RecipeError(
+                    f"step {step + 1}: no loss counts", hint="look at stage, from_… and to_… of the recipe's losses"
+                )
 
     @property
     def done(self) -> float:
@@ -134,39 +159,47 @@ class Training:
             batches: As many as the recipe accumulates, on the CPU or on the device.
 
         Raises:
-            ComputeError: The loss is not a finite number, in any process; nothing has changed then.
-            RecipeError: No loss counts in this step, or one of them needs an output that the model does not give.
+            ComputeError: The loss or its gradient is not a finite number, in any process; nothing has changed then.
         """
         self._seed()
         self.optimizer.zero_grad()
-        counting = self.counting
+        counting = self.counting(self.step)
         total = torch.zeros(len(counting), device=self.device)
         for i, batch in enumerate(batches):
             with self._synchronised(last=i + 1 == len(batches)):
                 terms = self._module(*self._moved(batch), counting)
                 (terms.sum() / len(batches)).backward()
             total += terms.detach() / len(batches)
-        values = self.processes.mean(total).tolist()
-        if not math.isfinite(sum(values)):
-            raise ComputeError(f"step {self.step + 1}: the loss is {sum(values)}")
-        optimizer = self.recipe.optimizer
+        clip = self.recipe.optimizer.clip or math.inf
+        norm = nn.utils.clip_grad_norm_(self.trained, clip)
+        *values, length = self.processes.mean(torch.cat([total, norm[None]])).tolist()
+        for what, value in (("loss", sum(values)), ("length of the gradient", length)):
+            if not math.isfinite(value):
+                raise ComputeError(f"step {self.step + 1}: the {what} is {value}")
         for group in self.optimizer.param_groups:
             group["lr"] = self.learning_rate
-        if optimizer.clip:
-            nn.utils.clip_grad_norm_(self.trained, optimizer.clip)
         self.optimizer.step()
         self._follow()
         self.step += 1
-        self.losses.append(values)
+        self.losses.append((counting, values))
         return float(sum(values))
 
-    def loss_of(self, batch: Batch) -> float:
-        """Return the loss of a batch without learning from it."""
+    def loss_of(self, batch: Batch, counting: tuple[int, ...]) -> float:
+        """Return the loss of a batch, made of some of the terms, without learning from it."""
         self.model.eval()
         with torch.no_grad():
-            value = float(self.objective(*self._moved(batch), self.counting).sum())
+            value = float(self.objective(*self._moved(batch), counting).sum())
         self.model.train()
         return value
+
+    def rehearse(self, batch: Batch) -> float:
+        """Put a batch through the network and all losses, to find out whether everything fits together.
+
+        Raises:
+            RecipeError: It does not.
+        """
+        self.check_windows()
+        return self.loss_of(batch, tuple(range(len(self.recipe.loss))))
 
     def _seed(self) -> None:
         """Let a step's random numbers (dropout, sampled codes) depend on the step and the process alone."""
@@ -178,9 +211,9 @@ class Training:
 
     def _synchronised(self, last: bool) -> contextlib.AbstractContextManager[None]:
         """Exchange gradients only with the last of several accumulated batches."""
-        if last or not isinstance(self._module, nn.parallel.DistributedDataParallel):
+        if last or not isinstance(self._shared, nn.parallel.DistributedDataParallel):
             return contextlib.nullcontext()
-        return self._module.no_sync()
+        return self._shared.no_sync()
 
     def _follow(self) -> None:
         """Let the averaged weights follow; faster in the beginning, when there is little to average."""
@@ -260,7 +293,7 @@ class Training:
                 )
         self.step, self.seconds, self.best = facts["step"], facts["seconds"], facts["best"]
         self.history = [(terms, loss) for terms, loss in facts["history"]]
-        self.losses = facts["losses"]
+        self.losses = [(tuple(counting), values) for counting, values in facts["losses"]]
         self.model.load_state_dict({n.removeprefix("model."): t for n, t in tensors.items() if n.startswith("model.")})
         last = self.plan.stage(self.step - 1) if self.step else self.stage
         self._enter(last)
@@ -271,5 +304,10 @@ class Training:
         for name, tensor in tensors.items():
             if name.startswith("optimizer."):
                 _, index, key = name.split(".")
-                state.setdefault(int(index), {})[key] = tensor
+                state.setdefault(int(index), {})[key] = _laid_out_like(self.trained[int(index)], tensor)
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": state})
+
+
+def _laid_out_like(parameter: Tensor, state: Tensor) -> Tensor:
+    """Return an optimiser's tensor in the memory format of its parameter, which keeps its steps quick."""
+    return torch.empty_like(parameter).copy_(state) if state.shape == parameter.shape else state

@@ -21,9 +21,12 @@ def writer(folder: Path) -> Callable[[dict[str, Any]], None]:
         raise UsageError(
             "--tensorboard needs a package that is not installed", hint="pip install 'imgrestore[tensorboard]'"
         ) from None
-    summary = SummaryWriter(str(folder))
+    summary: SummaryWriter | None = None
 
     def write(record: dict[str, Any]) -> None:
+        nonlocal summary
+        if summary is None:  # a resumed run takes back what lies beyond its checkpoint
+            summary = SummaryWriter(str(folder), purge_step=record["step"])
         values = {key: value for key, value in record.items() if isinstance(value, int | float) and key != "step"}
         for key, value in (values | record.get("terms", {})).items():
             summary.add_scalar(key, value, record["step"])
