@@ -286,7 +286,8 @@ class Restorer:
 
 def _compute(network: RestorationModel, tile: Tensor, device: torch.device) -> Tensor:
     """Run the network on one tile (3, h, w) and return the result in float32 on the host."""
-    copies = math.ceil(_ONE_KERNEL_PIXELS / (tile.shape[-1] * tile.shape[-2])) if device.type == "cpu" else 1
+    alike = device.type != "cpu" or not network.exact  # blocks of one size meet one kernel anyway
+    copies = 1 if alike else math.ceil(_ONE_KERNEL_PIXELS / (tile.shape[-1] * tile.shape[-2]))
     with torch.inference_mode():
         given = tile if network.channels == 3 else luma(tile)
         batch = given.expand(copies, -1, -1, -1).to(device).contiguous(memory_format=torch.channels_last)
