@@ -170,12 +170,13 @@ class Training:
                 terms = self._module(*self._moved(batch), counting)
                 (terms.sum() / len(batches)).backward()
             total += terms.detach() / len(batches)
-        clip = self.recipe.optimizer.clip or math.inf
-        norm = nn.utils.clip_grad_norm_(self.trained, clip)
+        norm = nn.utils.get_total_norm([weight.grad for weight in self.trained if weight.grad is not None])
         *values, length = self.processes.mean(torch.cat([total, norm[None]])).tolist()
         for what, value in (("loss", sum(values)), ("length of the gradient", length)):
             if not math.isfinite(value):
                 raise ComputeError(f"step {self.step + 1}: the {what} is {value}")
+        if clip := self.recipe.optimizer.clip:
+            nn.utils.clip_grads_with_norm_(self.trained, clip, norm)
         for group in self.optimizer.param_groups:
             group["lr"] = self.learning_rate
         self.optimizer.step()
