@@ -13,10 +13,10 @@ PACKAGE = Path(imgrestore.__file__).parent
 LAYERS = [
     {"errors"},
     {"registry", "parts", "files"},
-    {"image", "rows", "filters", "color", "tiling", "spectrum", "devices", "distributed"},
+    {"image", "rows", "filters", "color", "sizes", "tiling", "spectrum", "devices", "distributed"},
     {"models", "degradations", "metrics", "codecs", "cards"},
     {"losses", "weights", "datasets", "optimizers", "schedules", "catalogue"},
-    {"recipes", "engine", "report", "jobs"},
+    {"recipes", "engine", "report", "names", "jobs"},
     {"evaluation", "batch", "comparison", "api"},
     {"training", "sheet"},
     {"cli"},

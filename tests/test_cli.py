@@ -136,7 +136,7 @@ def test_what_a_file_carries_survives(tmp_path: Path, photo) -> None:
         (["restore", "a.png", "--model", "bicubic", "--strength", "2"], 2, "strength must be"),
         (["restore", "a.png", "--model", "bicubic", "--json", "-o", "-"], 2, "both go to standard output"),
         (["restore", "a.png", "--nonsense"], 2, "No such option"),
-        (["restore"], 2, "Missing argument"),
+        (["restore"], 2, "no input"),
         (["train", "--recipe", "resnet-sr-x4", "--data", "missing"], 1, "no such folder"),
         (["train", "--recipe", "resnet-sr-x4", "--data", ".", "--set", "stpes=3"], 2, "did you mean 'steps'"),
         (["evaluate", "--model", "bicubic", "--data", ".", "--protocol", "yuv"], 2, "no protocol"),
@@ -318,3 +318,18 @@ def test_one_corrupt_image_is_named_and_left_out(photo_folder: Path, tmp_path: P
     assert sum("bad.png" in line for line in stderr.splitlines()) == 1
     code, _, stderr = invoke(*given)
     assert code == 0 and sum("bad.png" in line for line in stderr.splitlines()) == 1 and "trained 2 steps" in stderr
+
+
+def test_inputs_from_a_list(photo_folder: Path, tmp_path: Path) -> None:
+    wanted = [photo_folder / "0.png", photo_folder / "more" / "5.png"]
+    odd = photo_folder / "two\nlines.png"
+    odd.write_bytes(wanted[0].read_bytes())
+    lines, zeros = tmp_path / "lines.txt", tmp_path / "zeros.txt"
+    lines.write_text("".join(f"{path}\n" for path in wanted))
+    zeros.write_bytes(b"\0".join(str(path).encode() for path in [*wanted, odd]) + b"\0")
+    arguments = ["restore", "--model", "bicubic", "--max-side", "150", "-o", tmp_path / "out", "--dry-run"]
+    assert invoke(*arguments, "--files-from", lines)[1].count("->") == 4
+    assert invoke(*arguments, "--files-from", zeros, "-0")[1].count("-> 150x") == 3
+    assert invoke(*arguments, "--files-from", tmp_path / "none")[0] == 1
+    assert invoke(*arguments, "--scale", "2", "--width", "9", wanted[0])[0] == 2
+    assert invoke("restore")[0] == 2

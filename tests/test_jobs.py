@@ -7,6 +7,8 @@ from PIL import Image as PillowImage
 from imgrestore.catalogue import choose, labelled, task_model
 from imgrestore.errors import ImgrestoreError, OutputError, UsageError
 from imgrestore.jobs import STREAM, Request, plan
+from imgrestore.names import Template
+from imgrestore.sizes import Target
 
 BICUBIC = choose("bicubic", 2)
 
@@ -157,3 +159,58 @@ def test_choices_of_model_and_scale(tmp_path: Path) -> None:
     assert task_model("upscale") == "resnet-sr"
     with pytest.raises(ImgrestoreError, match="no model for the task 'denoise'"):
         task_model("denoise")
+
+
+@pytest.mark.parametrize(
+    ("target", "size"),
+    [
+        (Target(), (60, 40)),
+        (Target(width=45), (45, 30)),
+        (Target(height=30), (45, 30)),
+        (Target(width=90, height=30), (45, 30)),
+        (Target(max_side=50), (50, 33)),
+        (Target(max_side=500), (60, 40)),
+        (Target(min_side=50), (75, 50)),
+        (Target(min_side=50, max_side=70), (70, 47)),
+    ],
+)
+def test_target_sizes_keep_the_proportions(target: Target, size: tuple[int, int], here: Path) -> None:
+    (job,) = plan(Request([Path("a.jpg")], target=target), BICUBIC).jobs
+    assert (job.width, job.height) == size
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"width": 0}, "--width must be at least 1"),
+        ({"max_side": 3, "min_side": 4}, "is more than --max-side"),
+        ({"width": 3, "max_side": 4}, "fix the size"),
+    ],
+)
+def test_targets_that_make_no_sense(changes: dict[str, int], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        Target(**changes)
+
+
+def test_patterns_of_names(here: Path) -> None:
+    assert destinations("a.jpg", template=Template("{stem}@{scale}x-{width}x{height}{ext}")) == ["a@2x-60x40.jpg"]
+    assert destinations("scans/e.bmp", template=Template("{name}.{model}{ext}")) == ["scans/e.bmp.bicubic.png"]
+    assert destinations("a.jpg", output=Path("out"), template=Template("new {stem}{ext}")) == ["out/new a.jpg"]
+    assert destinations("a.jpg", target=Target(width=45)) == ["a_bicubic_45x30.jpg"]
+    Path("{model}.png").write_bytes(Path("b.png").read_bytes())
+    assert destinations("{model}.png") == ["{model}_bicubic_2x.png"], "braces in names of inputs are just braces"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{stm}{ext}", "did you mean 'stem'"),
+        ("{stem", "must end in|stands alone"),
+        ("x{ext}", "would call all outputs alike"),
+        ("{stem}.png", "must end in"),
+        ("../{stem}{ext}", "names, not folders"),
+    ],
+)
+def test_patterns_that_cannot_name_outputs(text: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        Template(text)

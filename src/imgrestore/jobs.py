@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from imgrestore.catalogue import Choice
 from imgrestore.codecs import detect, find_images, open_image
 from imgrestore.codecs.formats import WRITABLE, Format, by_extension, by_name
 from imgrestore.errors import ImgrestoreError, InputError, OutputError, UsageError
-from imgrestore.image import Header, scaled_size
+from imgrestore.image import Header
+from imgrestore.names import BESIDE, MIRRORED, SIZED, Template
+from imgrestore.sizes import Target
 
 _LONGEST_NAME = 255
 """Bytes of a file name, on nearly every file system."""
@@ -72,6 +74,8 @@ class Request:
         recursive: Whether sub-folders are searched.
         format_name: Format of the results, or None to go by the output's name or the input's format.
         overwrite: Whether existing outputs may be replaced.
+        target: How large results are to be, where the scale alone does not say it.
+        template: How outputs are called, or None for the usual names.
         stdin: Content of standard input, if it is an input.
     """
 
@@ -81,6 +85,8 @@ class Request:
     recursive: bool = False
     format_name: str | None = None
     overwrite: bool = False
+    target: Target = field(default_factory=Target)
+    template: Template | None = None
     stdin: bytes | None = None
 
 
@@ -176,9 +182,9 @@ def _job(item: _Found, request: Request, choice: Choice, forced: Format | None, 
     own = detect(data, name)
     form = forced or (own if own.writable else by_name("png"))
     assert form is not None
-    width, height = scaled_size(header.width, header.height, choice.scale)
+    width, height = request.target.size(header.width, header.height, choice.scale)
     _check_format(name, header, width, height, form)
-    destination = _destination(item, request, choice, form, single_file)
+    destination = _destination(item, request, choice, form, single_file, (width, height))
     content = request.stdin if item.source == STREAM else None
     return Job(item.source, content, destination, form, header, width, height)
 
@@ -217,7 +223,9 @@ def _check_format(name: str, header: Header, width: int, height: int, form: Form
         )
 
 
-def _destination(item: _Found, request: Request, choice: Choice, form: Format, single_file: bool) -> Path:
+def _destination(
+    item: _Found, request: Request, choice: Choice, form: Format, single_file: bool, size: tuple[int, int]
+) -> Path:
     output = request.output
     if output == STREAM or (output is None and item.source == STREAM):
         return STREAM
@@ -225,10 +233,18 @@ def _destination(item: _Found, request: Request, choice: Choice, form: Format, s
         return output
     own = item.source.suffix
     extension = own if own.lower() in form.extensions else form.extensions[0]
-    if output is not None:
-        path = output / item.relative.with_name(item.relative.stem + extension)
-    else:
-        path = item.source.with_name(f"{item.source.stem}_{choice.name}_{choice.scale:g}x{extension}")
+    usual = MIRRORED if output is not None else SIZED if request.target.fixed else BESIDE
+    values = {
+        "stem": item.relative.stem,
+        "name": item.relative.name,
+        "ext": extension,
+        "model": choice.name,
+        "scale": f"{choice.scale:g}",
+        "width": str(size[0]),
+        "height": str(size[1]),
+    }
+    name = (request.template or Template(usual)).fill(values)
+    path = output / item.relative.with_name(name) if output is not None else item.source.with_name(name)
     if len(os.fsencode(path.name)) > _LONGEST_NAME:
         raise OutputError(f"{item.source}: its result would have too long a name", hint="name it yourself with -o")
     return path

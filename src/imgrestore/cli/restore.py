@@ -12,14 +12,16 @@ import typer
 from imgrestore.catalogue import Choice, choose, task_model
 from imgrestore.cli import console
 from imgrestore.cli.options import Device, Json, Memory, PrecisionOption, Tile, parse_bytes
-from imgrestore.errors import UsageError
+from imgrestore.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from imgrestore.jobs import Plan
 
 
 def restore(
-    inputs: Annotated[list[Path], typer.Argument(help="Photos, folders, or - for standard input.", show_default=False)],
+    inputs: Annotated[
+        list[Path] | None, typer.Argument(help="Photos, folders, or - for standard input.", show_default=False)
+    ] = None,
     output: Annotated[
         str | None, typer.Option("--output", "-o", help="A file, a folder, or -; beside each input by default.")
     ] = None,
@@ -28,8 +30,17 @@ def restore(
     scale: Annotated[
         float | None, typer.Option("--scale", "-s", help="Enlargement; the model's own by default.")
     ] = None,
+    width: Annotated[int | None, typer.Option(help="Width of the result in pixels.")] = None,
+    height: Annotated[int | None, typer.Option(help="Height of the result in pixels.")] = None,
+    max_side: Annotated[int | None, typer.Option(help="Longest side of the result, at most.")] = None,
+    min_side: Annotated[int | None, typer.Option(help="Shortest side of the result, at least.")] = None,
     strength: Annotated[float, typer.Option(help="0 leaves the photo as it is, 1 is the full effect.")] = 1.0,
     recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Search sub-folders; -o mirrors them.")] = False,
+    files_from: Annotated[
+        str | None, typer.Option("--files-from", help="A file that lists inputs, one on each line; - for stdin.")
+    ] = None,
+    zero: Annotated[bool, typer.Option("-0", help="The list is separated by NUL, as from find -print0.")] = False,
+    name: Annotated[str | None, typer.Option(help="Pattern of output names: '{stem}_{model}_{scale}x{ext}'.")] = None,
     format_name: Annotated[str | None, typer.Option("--format", help="png, jpeg, tiff or webp.")] = None,
     quality: Annotated[int, typer.Option(help="Of JPEG and WebP.", min=1, max=100)] = 95,
     subsampling: Annotated[bool, typer.Option(help="Store JPEG colour at half resolution.")] = False,
@@ -44,16 +55,28 @@ def restore(
 ) -> None:
     """Restore photos: each output is complete or not there, inputs are never touched."""
     from imgrestore.jobs import STREAM, Request, plan
+    from imgrestore.names import Template
+    from imgrestore.sizes import Target
 
     choice = _choose(model, task, scale)
-    stdin = _read_stdin(inputs) if STREAM in inputs else None
+    target = Target(width, height, max_side, min_side)
+    if target.fixed and scale is not None:
+        raise UsageError("--scale and --width or --height both fix the size", hint="leave one of them out")
+    given = [*(inputs or []), *(_listed(files_from, zero) if files_from is not None else [])]
+    if zero and files_from is None:
+        raise UsageError(
+            "-0 is about the list of --files-from", hint="find … -print0 | imgrestore restore --files-from - -0"
+        )
+    stdin = _read_stdin(given) if STREAM in given else None
     request = Request(
-        inputs,
+        given,
         output=Path(output) if output is not None else None,
         into_folder=output is not None and output.endswith(("/", os.sep)),
         recursive=recursive,
         format_name=format_name,
         overwrite=overwrite,
+        target=target,
+        template=Template(name) if name is not None else None,
         stdin=stdin,
     )
     planned = plan(request, choice)
@@ -87,6 +110,16 @@ def _choose(model: str | None, task: str | None, scale: float | None) -> Choice:
     if model and task:
         raise UsageError("--model and --task both name a model", hint="leave one out")
     return choose(model or task_model(task or "upscale"), scale)
+
+
+def _listed(source: str, zero: bool) -> list[Path]:
+    """Read the names of inputs from a file or from standard input."""
+    try:
+        content = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
+    except OSError as error:
+        raise InputError(f"{source}: cannot be read ({error.strerror})") from None
+    names = content.split(b"\0") if zero else content.splitlines()
+    return [Path(os.fsdecode(name)) for name in names if name]
 
 
 def _read_stdin(inputs: list[Path]) -> bytes:
