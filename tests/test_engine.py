@@ -9,6 +9,7 @@ from imgrestore.errors import ComputeError, UsageError
 from imgrestore.filters import resize
 from imgrestore.image import Image
 from imgrestore.models.contract import RestorationModel
+from imgrestore.tiling import Region
 
 SIZES = [(1, 1), (1, 37), (23, 2), (5, 90), (17, 23), (45, 61)]
 
@@ -251,3 +252,28 @@ def test_bfloat16_is_close_to_float32() -> None:
     exact = Restorer(model, precision="fp32").restore_tensor(lq)
     fast = Restorer(model, precision="bf16").restore_tensor(lq)
     assert 0 < (exact - fast).abs().max() < 0.05
+
+
+@pytest.mark.parametrize("place", [(0, 0, 30, 20), (37, 41, 50, 33), (90, 60, 38, 36), (64, 64, 1, 1)])
+@pytest.mark.parametrize("size", [None, (128, 96), (200, 150)])
+@pytest.mark.parametrize("name", ["resnet-sr", "block-ae", "bicubic"])
+def test_a_crop_has_the_pixels_of_the_whole(name: str, size: tuple[int, int] | None, place: tuple[int, ...]) -> None:
+    model = random_model(name, 2 if name == "resnet-sr" else 1 if name == "block-ae" else 2)
+    restorer = Restorer(model, tile=16, precision="fp32")
+    source = Image((image(48, 64, 4).permute(1, 2, 0).numpy() * 255).astype(np.uint8))
+    across, down = size or restorer.output_size(64, 48)
+    crop = Region(*place)
+    if not crop.within(across, down):
+        with pytest.raises(UsageError, match="does not lie inside"):
+            restorer.stream(source.stream(), size, crop)
+        return
+    whole = restorer.restore(source, size).pixels
+    part = restorer.stream(source.stream(), size, crop).read().pixels
+    left, top, width, height = place
+    assert np.array_equal(part, whole[top : top + height, left : left + width])
+
+
+def test_a_crop_computes_only_its_tiles() -> None:
+    model = Fixed()
+    Restorer(model).stream(Image(np.zeros((200, 200, 3), np.uint8)).stream(), None, Region(100, 100, 10, 10)).read()
+    assert model.blocks <= 9

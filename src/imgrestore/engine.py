@@ -31,13 +31,16 @@ from imgrestore.filters import resize_rows
 from imgrestore.image import Header, Image, ImageStream, Pixels, resized, scaled_size
 from imgrestore.models.contract import RestorationModel
 from imgrestore.rows import RowWindow, rebanded, with_context
-from imgrestore.tiling import Span, blended_spans, exact_span, exact_spans
+from imgrestore.tiling import Region, Span, blended_spans, exact_span, exact_spans
 
 DEFAULT_MEMORY = 2**30
 """Budget for the engine's own buffers when the user names none, in bytes."""
 
 _LARGEST_TILE = (256, 1024)
 _SMALLEST_TILE = 16
+
+_RESAMPLING_REACH = 4
+"""Input pixels on either side that the widest kernel and the skip of a network reach, when enlarging."""
 
 _ONE_KERNEL_PIXELS = 6830
 """Torch on the CPU convolves inputs of up to 20,480 numbers by another kernel than larger ones, and the sums of the two
@@ -81,6 +84,7 @@ class Restorer:
         if self.precision == "fp32":
             forbid_tf32()
         self.model = self.model.eval()
+        self._wanted: Region | None = None
         self._network = copy.deepcopy(self.model) if self.precision != "fp32" else self.model
         self._network.to(self.device, DTYPES[self.precision], memory_format=torch.channels_last)  # type: ignore[call-overload]
 
@@ -96,27 +100,40 @@ class Restorer:
     def restore_tensor(self, lq: Tensor) -> Tensor:
         """Restore one float RGB image (3, H, W) in [0, 1], without rounding or clipping the result."""
         height, width = lq.shape[-2:]
+        self._wanted = None
         across, down = self.output_size(width, height)
         return torch.cat(list(self._colour(iter([lq.float()]), (height, width), (down, across))), dim=-2)
 
-    def stream(self, source: ImageStream, size: tuple[int, int] | None = None) -> ImageStream:
+    def stream(
+        self, source: ImageStream, size: tuple[int, int] | None = None, crop: Region | None = None
+    ) -> ImageStream:
         """Restore an image row by row.
 
         Args:
             source: The image; its rows are read as the result's rows are asked for.
             size: Width and height of the result; as :meth:`output_size` says by default.
+            crop: The part of the result that is wanted: only its tiles are computed, its pixels are those of the whole.
 
         Returns:
             The restored image with the same channels, type and metadata.
+
+        Raises:
+            UsageError: The crop does not lie inside the result.
         """
         header = source.header
         width, height = size or self.output_size(header.width, header.height)
         result = resized(header, width, height)
-        return ImageStream(result, self._rows(source, result), source.notices)
+        if crop is None:
+            return ImageStream(result, self._rows(source, result, None), source.notices)
+        if not crop.within(width, height):
+            raise UsageError(f"the crop does not lie inside the result of {width}x{height} pixels")
+        rows = _cropped(self._rows(source, result, crop), crop)
+        return ImageStream(resized(header, crop.width, crop.height), rows, source.notices)
 
-    def _rows(self, source: ImageStream, result: Header) -> Iterator[Pixels]:
+    def _rows(self, source: ImageStream, result: Header, crop: Region | None) -> Iterator[Pixels]:
         header = source.header
         extent, target = (header.height, header.width), (result.height, result.width)
+        self._wanted = crop and crop.source(target[1] / extent[1], target[0] / extent[0], _RESAMPLING_REACH)
         bands = (_to_tensor(band, header.peak) for band in source.bands)
         if not header.alpha:
             for band in rebanded(self._colour(bands, extent, target)):
@@ -214,6 +231,8 @@ class Restorer:
 
     def _add_tile(self, canvas: Tensor, strip: Tensor, row: Span, column: Span) -> None:
         """Compute the tile where ``row`` and ``column`` cross and add its weighted result to the rows' canvas."""
+        if self._wanted is not None and not self._wanted.meets(row, column):
+            return
         scale = self.model.scale
         restored = self._run(strip[:, :, column.start : column.stop])
         top = round((row.keep_start - row.start) * scale)
@@ -282,6 +301,18 @@ class Restorer:
         context = 2 * self.model.halo
         bands = 12 * width * (2 * (rows + context) + 2 * rows * self.model.scale**2)
         return int((rows + context) * (columns + context) * self.model.activation_bytes + bands)
+
+
+def _cropped(bands: Iterator[Pixels], crop: Region) -> Iterator[Pixels]:
+    """Cut a part out of an image in bands; what lies below it is not even asked for."""
+    row = 0
+    for band in bands:
+        first, last = max(0, crop.top - row), min(len(band), crop.top + crop.height - row)
+        if first < last:
+            yield band[first:last, crop.left : crop.left + crop.width]
+        row += len(band)
+        if row >= crop.top + crop.height:
+            return
 
 
 def _compute(network: RestorationModel, tile: Tensor, device: torch.device) -> Tensor:

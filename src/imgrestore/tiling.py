@@ -7,6 +7,7 @@ row is final as soon as the next tile row has passed.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +31,49 @@ class Span:
     keep_start: int
     keep_stop: int
     weights: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Region:
+    """A rectangle of an image, in pixels.
+
+    Attributes:
+        left: First column.
+        top: First row.
+        width: Number of columns.
+        height: Number of rows.
+    """
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+    def within(self, width: int, height: int) -> bool:
+        """Return whether it is not empty and lies inside an image of this size."""
+        return (
+            min(self.left, self.top) >= 0
+            and min(self.width, self.height) >= 1
+            and self.left + self.width <= width
+            and self.top + self.height <= height
+        )
+
+    def meets(self, row: Span, column: Span) -> bool:
+        """Return whether a tile contributes to it."""
+        return (
+            row.keep_start < self.top + self.height
+            and row.keep_stop > self.top
+            and column.keep_start < self.left + self.width
+            and column.keep_stop > self.left
+        )
+
+    def source(self, across: float, down: float, reach: int) -> Region:
+        """Return what it is made of in an image that was enlarged by two factors and a kernel of some reach."""
+        left, top = (math.floor(first / by) for first, by in ((self.left, across), (self.top, down)))
+        right = math.ceil((self.left + self.width) / across)
+        bottom = math.ceil((self.top + self.height) / down)
+        wide, high = (math.ceil(reach * max(1.0, 1 / by)) + 1 for by in (across, down))
+        return Region(left - wide, top - high, right - left + 2 * wide, bottom - top + 2 * high)
 
 
 def exact_span(top: int, length: int, tile: int, halo: int) -> Span:
