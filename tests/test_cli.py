@@ -333,3 +333,23 @@ def test_inputs_from_a_list(photo_folder: Path, tmp_path: Path) -> None:
     assert invoke(*arguments, "--files-from", tmp_path / "none")[0] == 1
     assert invoke(*arguments, "--scale", "2", "--width", "9", wanted[0])[0] == 2
     assert invoke("restore")[0] == 2
+
+
+def test_a_crop_is_a_part_of_the_full_result(picture: Path, tmp_path: Path) -> None:
+    arguments = ["restore", picture, "--scale", "2", "--precision", "fp32"]
+    assert invoke(*arguments, "-o", tmp_path / "whole.png")[0] == 0
+    code, _, stderr = invoke(*arguments, "-o", tmp_path / "part.png", "--crop", "30,20,40,33")
+    assert code == 0 and "(40x33" in stderr
+    whole, part = (np.asarray(open_picture(tmp_path / name)) for name in ("whole.png", "part.png"))
+    assert np.array_equal(part, whole[20:53, 30:70])
+    assert invoke(*arguments, "--crop", "30,20,400,33")[0] == 1
+    assert invoke(*arguments, "--crop", "30,20,40")[0] == 2
+
+
+def test_pickled_weights_are_not_even_opened(picture: Path, tmp_path: Path) -> None:
+    harmful = tmp_path / "model.pth"
+    harmful.write_bytes(b"cos\nsystem\n(S'touch harmed'\ntR.")
+    code, _, stderr = invoke("restore", picture, "--model", harmful)
+    assert code == 1 and "only weights in the safetensors format" in stderr
+    harmful.rename(tmp_path / "model.safetensors")
+    assert invoke("restore", picture, "--model", tmp_path / "model.safetensors")[0] == 1

@@ -100,8 +100,8 @@ def run(
             status="done",
             input=job.name,
             output=str(job.destination),
-            width=job.width,
-            height=job.height,
+            width=job.crop.width if job.crop else job.width,
+            height=job.crop.height if job.crop else job.height,
             model=label,
             scale=round(job.width / job.header.width, 4),
             device=restorer.device.type,
@@ -114,7 +114,7 @@ def run(
 def _restore(job: Job, restorer: Restorer, options: SaveOptions, advance: Callable[[int], None]) -> list[str]:
     """Restore one image and return what a person should know."""
     source = open_image(job.content if job.content is not None else job.source, job.name)
-    restored = restorer.stream(source, (job.width, job.height))
+    restored = restorer.stream(source, (job.width, job.height), job.crop)
     counted = ImageStream(restored.header, _counted(restored.bands, advance))
     if job.destination == STREAM:
         return [*source.notices, *_to_stdout(counted, job, options)]

@@ -11,6 +11,9 @@ from imgrestore.cards import Card, read_card, shipped
 from imgrestore.errors import UsageError, WeightsError
 from imgrestore.registry import ModelEntry
 
+_PICKLED = (".pth", ".pt", ".ckpt", ".bin", ".pkl", ".onnx")
+"""Endings of weights in formats that are not read."""
+
 DEFAULT_MODELS = {"upscale": "resnet-sr"}
 """The model that does a task when none is named."""
 
@@ -73,6 +76,11 @@ def choose(model: str, scale: float | None = None) -> Choice:
         card = read_card(path)
         entry = registry.find_model(card.model)
         return _at_scale(entry, {card.scale: path}, scale, card.scale)
+    if path.suffix in _PICKLED or (path.suffix and path.is_file()):
+        raise WeightsError(
+            f"{model}: only weights in the safetensors format are read",
+            hint="other formats can hold programs; train anew",
+        )
     entry = registry.find_model(model)
     if not entry.trained:
         factor = scale or entry.default_scale

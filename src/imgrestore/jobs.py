@@ -14,6 +14,7 @@ from imgrestore.errors import ImgrestoreError, InputError, OutputError, UsageErr
 from imgrestore.image import Header
 from imgrestore.names import BESIDE, MIRRORED, SIZED, Template
 from imgrestore.sizes import Target
+from imgrestore.tiling import Region
 
 _LONGEST_NAME = 255
 """Bytes of a file name, on nearly every file system."""
@@ -34,6 +35,7 @@ class Job:
         header: Size and type of the input.
         width: Width of the result in pixels.
         height: Height of the result in pixels.
+        crop: The part of the result that is wanted, or None for all of it.
     """
 
     source: Path
@@ -43,6 +45,7 @@ class Job:
     header: Header
     width: int
     height: int
+    crop: Region | None = None
 
     @property
     def name(self) -> str:
@@ -52,7 +55,7 @@ class Job:
     @property
     def pixels(self) -> int:
         """Pixels of the result: the unit of progress."""
-        return self.width * self.height
+        return self.crop.width * self.crop.height if self.crop else self.width * self.height
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,7 @@ class Request:
         format_name: Format of the results, or None to go by the output's name or the input's format.
         overwrite: Whether existing outputs may be replaced.
         target: How large results are to be, where the scale alone does not say it.
+        crop: The part of the results that is wanted, or None for all of it.
         template: How outputs are called, or None for the usual names.
         stdin: Content of standard input, if it is an input.
     """
@@ -86,6 +90,7 @@ class Request:
     format_name: str | None = None
     overwrite: bool = False
     target: Target = field(default_factory=Target)
+    crop: Region | None = None
     template: Template | None = None
     stdin: bytes | None = None
 
@@ -183,10 +188,12 @@ def _job(item: _Found, request: Request, choice: Choice, forced: Format | None, 
     form = forced or (own if own.writable else by_name("png"))
     assert form is not None
     width, height = request.target.size(header.width, header.height, choice.scale)
-    _check_format(name, header, width, height, form)
+    if request.crop is not None and not request.crop.within(width, height):
+        raise InputError(f"{name}: the crop does not lie inside its result of {width}x{height} pixels")
+    _check_format(name, header, *((request.crop.width, request.crop.height) if request.crop else (width, height)), form)
     destination = _destination(item, request, choice, form, single_file, (width, height))
     content = request.stdin if item.source == STREAM else None
-    return Job(item.source, content, destination, form, header, width, height)
+    return Job(item.source, content, destination, form, header, width, height, request.crop)
 
 
 def _format(request: Request, single_file: bool) -> Format | None:
@@ -234,6 +241,7 @@ def _destination(
     own = item.source.suffix
     extension = own if own.lower() in form.extensions else form.extensions[0]
     usual = MIRRORED if output is not None else SIZED if request.target.fixed else BESIDE
+    usual = usual.replace("{ext}", "_crop{ext}") if request.crop is not None else usual
     values = {
         "stem": item.relative.stem,
         "name": item.relative.name,

@@ -16,6 +16,7 @@ from imgrestore.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from imgrestore.jobs import Plan
+    from imgrestore.tiling import Region
 
 
 def restore(
@@ -34,6 +35,9 @@ def restore(
     height: Annotated[int | None, typer.Option(help="Height of the result in pixels.")] = None,
     max_side: Annotated[int | None, typer.Option(help="Longest side of the result, at most.")] = None,
     min_side: Annotated[int | None, typer.Option(help="Shortest side of the result, at least.")] = None,
+    crop: Annotated[
+        str | None, typer.Option(help="Only a part of the result, X,Y,WIDTH,HEIGHT: a preview with its exact pixels.")
+    ] = None,
     strength: Annotated[float, typer.Option(help="0 leaves the photo as it is, 1 is the full effect.")] = 1.0,
     recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Search sub-folders; -o mirrors them.")] = False,
     files_from: Annotated[
@@ -76,6 +80,7 @@ def restore(
         format_name=format_name,
         overwrite=overwrite,
         target=target,
+        crop=_region(crop) if crop is not None else None,
         template=Template(name) if name is not None else None,
         stdin=stdin,
     )
@@ -110,6 +115,18 @@ def _choose(model: str | None, task: str | None, scale: float | None) -> Choice:
     if model and task:
         raise UsageError("--model and --task both name a model", hint="leave one out")
     return choose(model or task_model(task or "upscale"), scale)
+
+
+def _region(text: str) -> Region:
+    """Read ``X,Y,WIDTH,HEIGHT``."""
+    from imgrestore.tiling import Region
+
+    numbers = text.split(",")
+    if len(numbers) != 4 or not all(number.strip().isdigit() for number in numbers):
+        raise UsageError(
+            f"--crop {text}: not a region", hint="X,Y,WIDTH,HEIGHT in pixels of the result: 400,300,256,256"
+        )
+    return Region(*(int(number) for number in numbers))
 
 
 def _listed(source: str, zero: bool) -> list[Path]:
