@@ -116,3 +116,12 @@ def test_scores_for_a_card_leave_out_what_does_not_exist(photo_folder: Path) -> 
     score = card_score(report, "ours", "photos", len(pairs))
     assert score["psnr"] == score["bicubic_psnr"] > score["nearest_psnr"]
     assert "ms_ssim" not in score and score["protocol"] == "y" and score["images"] == 6
+
+
+def test_denoisers_are_measured_on_noise_that_is_neither_clipped_nor_rounded(photo_folder: Path) -> None:
+    pairs = degraded_pairs(photo_folder, standard_degradations("denoise", 1, sigma=25), 1)
+    lq, gt = pairs[0].load()
+    assert (lq - gt).std().item() == pytest.approx(25 / 255, rel=0.02) and lq.min() < 0
+    assert torch.equal(lq, pairs[0].load()[0])
+    with pytest.raises(UsageError, match="--sigma"):
+        standard_degradations("denoise", 1, sigma=300)

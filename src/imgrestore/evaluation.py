@@ -19,6 +19,7 @@ from imgrestore.codecs import find_images, read_image
 from imgrestore.datasets.pairs import match_names
 from imgrestore.degradations.contract import Degradation, degrade
 from imgrestore.degradations.downsample import Downsample
+from imgrestore.degradations.gaussian import Gaussian
 from imgrestore.degradations.quantize import Quantize
 from imgrestore.errors import InputError, UsageError
 from imgrestore.filters import resize
@@ -115,14 +116,24 @@ def _load_pair(lq_path: Path, gt_path: Path, scale: int) -> tuple[Tensor, Tensor
     return lq, gt
 
 
-def standard_degradations(task: str, scale: int) -> list[Degradation]:
+def standard_degradations(task: str, scale: int, sigma: float = 25.0) -> list[Degradation]:
     """Return what makes test images out of ground truth when no low-quality images are given.
 
-    Upscaling: the literature's bicubic degradation, rounded to 8 bits.
+    Upscaling: the literature's bicubic degradation, rounded to 8 bits. Denoising: white Gaussian noise, not clipped and
+    not rounded.
+
+    Args:
+        task: What the model is for.
+        scale: Its enlargement.
+        sigma: Standard deviation of the noise in levels of 255.
 
     Raises:
-        UsageError: The task has no standard yet.
+        UsageError: The task has no standard yet, or there is no such noise.
     """
+    if task == "denoise":
+        if not 0 <= sigma <= 255:
+            raise UsageError(f"--sigma must be between 0 and 255, got {sigma:g}")
+        return [Gaussian(sigma=(sigma / 255, sigma / 255))]
     if task != "upscale":
         raise UsageError(f"the task {task!r} has no standard degradation", hint="give low-quality images with --lq")
     return [Downsample(scale=scale), Quantize()]

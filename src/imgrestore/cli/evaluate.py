@@ -25,6 +25,7 @@ def evaluate(
         Path | None, typer.Option("--lq", help="Folder of low-quality images with the same names; made if absent.")
     ] = None,
     scale: Annotated[int | None, typer.Option("--scale", "-s", help="Enlargement.")] = None,
+    sigma: Annotated[float, typer.Option(help="Noise that denoisers are measured on, in levels of 255.")] = 25.0,
     protocol: Annotated[str | None, typer.Option(help="y (luma) or rgb; y for upscaling by default.")] = None,
     require: Annotated[
         list[str] | None, typer.Option(help="Fail (exit code 1) unless it holds: 'psnr >= bicubic + 0.3'.")
@@ -60,13 +61,14 @@ def evaluate(
         raise UsageError(f"no protocol is called {chosen!r}", hint=f"use {' or '.join(PROTOCOLS)}")
     for requirement in requirements:
         requirement.validate(tuple(METRICS), (*baselines(factor), *choices))
-    pairs = _pairs(data, lq, first, factor)
+    pairs = _pairs(data, lq, first, factor, sigma)
+    noisy = f" sigma {sigma:g}" if lq is None and first.entry.task == "denoise" else ""
     options: dict[str, object] = {"precision": precision, "tile": tile}
     if memory:
         options["memory"] = parse_bytes(memory)
     restorers = _restorers(choices, device, options)
     report = _measure(restorers, pairs, factor, chosen)
-    degraded = f"low-quality images from {lq}" if lq else f"degraded for {first.entry.task} x{factor}"
+    degraded = f"low-quality images from {lq}" if lq else f"degraded for {first.entry.task} x{factor}{noisy}"
     note = f"{data.resolve().name}: {len(pairs)} images, {degraded}; protocol {chosen}: {PROTOCOLS[chosen]}"
     console.say(note)
     console.table(report.rows(), to_stderr=True)
@@ -75,16 +77,16 @@ def evaluate(
             console.result(text())
     if record:
         for label, choice in choices.items():
-            _record(choice, label, report, data, pairs, device)
+            _record(choice, label, report, f"{data.resolve().name}{noisy}", pairs, device)
     _gate(requirements, report, list(choices))
 
 
-def _pairs(data: Path, lq: Path | None, choice: Choice, scale: int) -> list[Pair]:
+def _pairs(data: Path, lq: Path | None, choice: Choice, scale: int, sigma: float) -> list[Pair]:
     from imgrestore.evaluation import degraded_pairs, paired_folders, standard_degradations
 
     if lq is not None:
         return paired_folders(lq, data, scale)
-    return degraded_pairs(data, standard_degradations(choice.entry.task, scale), scale)
+    return degraded_pairs(data, standard_degradations(choice.entry.task, scale, sigma), scale)
 
 
 def _restorers(choices: dict[str, Choice], device: str, options: dict[str, object]) -> dict[str, Restorer]:
@@ -107,7 +109,7 @@ def _measure(restorers: dict[str, Restorer], pairs: list[Pair], scale: int, prot
     return Report(scores, protocol)
 
 
-def _record(choice: Choice, label: str, report: Report, data: Path, pairs: list[Pair], device: str) -> None:
+def _record(choice: Choice, label: str, report: Report, data: str, pairs: list[Pair], device: str) -> None:
     """Write the scores into the card of the weights, and what bf16 costs on the same images."""
     from imgrestore.evaluation import card_score
     from imgrestore.weights import update_card
@@ -122,7 +124,7 @@ def _record(choice: Choice, label: str, report: Report, data: Path, pairs: list[
     for precision in ("fp32", "bf16"):
         restorers = _restorers({label: choice}, device, {"precision": precision})
         psnr[precision] = _measure(restorers, pairs, int(choice.scale), report.protocol).mean(label, "psnr")
-    score = card_score(report, label, data.resolve().name, len(pairs))
+    score = card_score(report, label, data, len(pairs))
     kept = [s for s in choice.card.scores if (s["data"], s["protocol"]) != (score["data"], score["protocol"])]
     loss = max(choice.card.bf16_loss_db or 0.0, round(psnr["fp32"] - psnr["bf16"], 4))
     update_card(choice.weights, scores=[*kept, score], bf16_loss_db=loss)

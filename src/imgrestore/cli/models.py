@@ -21,7 +21,7 @@ app = typer.Typer(help="What models there are.", no_args_is_help=True, rich_mark
 def list_models(json: Json = False) -> None:
     """List all models with task, scales, licence and measured scores."""
     cards = {key: read_card(path) for key, path in shipped().items()}
-    rows = [["model", "task", "scale", "weights", "PSNR", "bicubic", "measured on", "licence"]]
+    rows = [["model", "task", "scale", "weights", "PSNR", "unrestored", "measured on", "licence"]]
     for entry in registry.models().values():
         if json:
             console.record(_facts(entry, cards))
@@ -37,7 +37,7 @@ def list_models(json: Json = False) -> None:
                     factor,
                     ("shipped" if card else "to be trained") if entry.trained else "none needed",
                     f"{score['psnr']:.2f}" if score else "",
-                    f"{score['bicubic_psnr']:.2f}" if "bicubic_psnr" in score else "",
+                    next((f"{score[base]:.2f}" for base in ("bicubic_psnr", "input_psnr") if base in score), ""),
                     f"{score['data']}, {score['protocol']}" if score else "",
                     card.licence if card else entry.licence,
                 ]
