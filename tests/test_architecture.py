@@ -16,7 +16,7 @@ LAYERS = [
     {"image", "rows", "filters", "color", "sizes", "tiling", "spectrum", "devices", "distributed"},
     {"models", "degradations", "metrics", "codecs", "cards"},
     {"losses", "weights", "datasets", "optimizers", "schedules", "catalogue"},
-    {"recipes", "engine", "report", "names", "jobs"},
+    {"recipes", "engine", "report", "names", "provenance", "jobs"},
     {"evaluation", "batch", "comparison", "api"},
     {"training", "sheet"},
     {"cli"},

@@ -1,0 +1,81 @@
+"""What a restored file says of how it was made: a few attributes in its XMP packet."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from dataclasses import dataclass, field
+from typing import Any
+from xml.sax.saxutils import quoteattr, unescape
+
+NAMESPACE = "urn:imgrestore:provenance#"
+"""Names the attributes in XMP."""
+
+_EMPTY = (
+    b'<?xpacket begin="\xef\xbb\xbf" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/">'
+    b'<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"></rdf:RDF></x:xmpmeta><?xpacket end="w"?>'
+)
+_END = b"</rdf:RDF>"
+_OURS = re.compile(rb'<rdf:Description rdf:about="" xmlns:imgrestore="urn:imgrestore:provenance#"([^<>]*)/>')
+_ATTRIBUTE = re.compile(r'imgrestore:(\w+)=("[^"]*"|\'[^\']*\')')
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """How a file was made.
+
+    Attributes:
+        version: Version of imgrestore.
+        model: Name of the model.
+        weights: SHA-256 of the weights file, or empty for a model without.
+        parameters: Everything else that the pixels depend on.
+    """
+
+    version: str
+    model: str
+    weights: str = ""
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+    def into(self, packet: bytes | None) -> bytes | None:
+        """Return an XMP packet with the stamp in place of an earlier one.
+
+        Args:
+            packet: What the file carried, or None.
+
+        Returns:
+            The packet, all else in it as it was; None if it is of a form that cannot take the stamp.
+        """
+        packet = packet or _EMPTY
+        packet = _OURS.sub(b"", packet)
+        head, end, tail = packet.rpartition(_END)
+        if not end:
+            return None
+        values = {**dataclasses.asdict(self), "parameters": json.dumps(self.parameters, sort_keys=True)}
+        attributes = "".join(f" imgrestore:{name}={_quoted(str(value))}" for name, value in values.items())
+        ours = f'<rdf:Description rdf:about="" xmlns:imgrestore="{NAMESPACE}"{attributes}/>'
+        return head + ours.encode("ascii") + end + tail
+
+    @classmethod
+    def out_of(cls, packet: bytes | None) -> Stamp | None:
+        """Read the stamp of an XMP packet back; None if there is none, or none that can be read."""
+        found = _OURS.search(packet or b"")
+        if found is None:
+            return None
+        pairs = _ATTRIBUTE.findall(found[1].decode("utf-8", "replace"))
+        values = {name: _unquoted(quoted) for name, quoted in pairs}
+        try:
+            parameters = json.loads(values.pop("parameters", "{}"))
+            return cls(**values, parameters=parameters)
+        except (TypeError, ValueError):
+            return None
+
+
+def _quoted(text: str) -> str:
+    """Write an attribute in ASCII alone, so that it suits a packet of any encoding that extends ASCII."""
+    return quoteattr(text).encode("ascii", "xmlcharrefreplace").decode()
+
+
+def _unquoted(quoted: str) -> str:
+    plain = re.sub(r"&#(\d+);", lambda match: chr(int(match[1])), quoted[1:-1])
+    return unescape(plain, {"&quot;": '"', "&apos;": "'"})
