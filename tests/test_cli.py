@@ -353,3 +353,10 @@ def test_pickled_weights_are_not_even_opened(picture: Path, tmp_path: Path) -> N
     assert code == 1 and "only weights in the safetensors format" in stderr
     harmful.rename(tmp_path / "model.safetensors")
     assert invoke("restore", picture, "--model", tmp_path / "model.safetensors")[0] == 1
+
+
+def test_info_says_what_a_file_holds(picture: Path) -> None:
+    stdout = invoke("info", picture)[1]
+    assert "png, 50x40, RGB, uint8" in stdout and "not made by imgrestore" in stdout
+    assert json.loads(invoke("info", picture, "--json")[1])["made_by"] is None
+    assert invoke("info", picture.with_name("none.png"))[0] == 1

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from imgrestore import __version__
-from imgrestore.cli import compare, console, doctor, evaluate, models, recipes, restore, train
+from imgrestore.cli import compare, console, doctor, evaluate, info, models, recipes, restore, train
 from imgrestore.errors import ImgrestoreError, UsageError
 
 _COMMON = frozenset(("-q", "--quiet", "-v", "--verbose", "--debug"))
@@ -58,6 +58,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("compare")(compare.compare)
 app.add_typer(models.app, name="models")
 app.add_typer(recipes.app, name="recipes")
+app.command("info")(info.info)
 app.command("doctor")(doctor.doctor)
 
 

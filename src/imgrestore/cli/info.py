@@ -1,0 +1,47 @@
+"""``imgrestore info``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from imgrestore.cli import console
+from imgrestore.cli.options import Json
+
+
+def info(
+    file: Annotated[Path, typer.Argument(help="An image file.")],
+    json: Json = False,
+) -> None:
+    """Show what an image file holds, and how imgrestore made it."""
+    from imgrestore.codecs import detect, open_image
+    from imgrestore.provenance import Stamp
+
+    form = detect(file, str(file))
+    header = open_image(file).header
+    carried = header.metadata
+    stamp = Stamp.out_of(carried.xmp)
+    blocks = {name: getattr(carried, name) for name in ("icc", "exif", "xmp", "iptc")}
+    facts: dict[str, object] = {
+        "file": str(file),
+        "format": form.name,
+        "width": header.width,
+        "height": header.height,
+        "channels": {1: "grey", 2: "grey, alpha", 3: "RGB", 4: "RGB, alpha"}[header.channels],
+        "samples": header.dtype.name,
+        "carries": [name for name, block in blocks.items() if block is not None],
+        "made_by": None if stamp is None else vars(stamp),
+    }
+    if json:
+        console.record(facts)
+        return
+    console.result(f"{file}: {form.name}, {header.width}x{header.height}, {facts['channels']}, {header.dtype.name}")
+    console.result(f"carries {', '.join(str(name) for name in blocks if blocks[name] is not None) or 'no metadata'}")
+    if stamp is None:
+        console.result("not made by imgrestore, or made without a stamp")
+        return
+    console.result(f"made by imgrestore {stamp.version} with {stamp.model}, weights {stamp.weights or 'none'}")
+    for name, value in stamp.parameters.items():
+        console.result(f"  {name}: {value}")
