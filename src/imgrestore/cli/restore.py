@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import closing, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -91,7 +92,7 @@ def restore(
         _show_plan(Plan(split.todo, planned.failures))
         raise typer.Exit(1 if planned.failures else 0)
     outcome = Outcome(len(planned.jobs) + len(planned.failures), json=json, resumable=ledger is not None)
-    with outcome.telling_how_to_go_on():
+    with closing(ledger.manifest) if ledger is not None else nullcontext(), outcome.telling_how_to_go_on():
         _run(
             outcome,
             split,
