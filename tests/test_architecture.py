@@ -12,11 +12,11 @@ import imgrestore
 PACKAGE = Path(imgrestore.__file__).parent
 LAYERS = [
     {"errors"},
-    {"registry", "parts", "files"},
+    {"registry", "parts", "files", "manifest"},
     {"image", "rows", "filters", "color", "sizes", "tiling", "spectrum", "devices", "distributed"},
     {"models", "degradations", "metrics", "codecs", "cards"},
     {"losses", "weights", "datasets", "optimizers", "schedules", "catalogue"},
-    {"recipes", "engine", "report", "names", "provenance", "jobs"},
+    {"recipes", "engine", "report", "names", "provenance", "jobs", "ledger"},
     {"evaluation", "batch", "comparison", "api"},
     {"training", "sheet"},
     {"cli"},

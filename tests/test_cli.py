@@ -72,7 +72,7 @@ def test_a_folder_with_bad_files(tmp_path: Path, photo) -> None:
         out = tmp_path / f"out{len(inputs)}"
         done = run("restore", *inputs, "-o", out, "--model", "resnet-sr", "--scale", "2", "--json")
         assert done.returncode == 1
-        assert sorted(path.name for path in out.iterdir()) == ["1.jpg", "2.jpg", "3.jpg"]
+        assert sorted(path.name for path in out.iterdir()) == [".imgrestore-manifest.jsonl", "1.jpg", "2.jpg", "3.jpg"]
         errors = [line for line in done.stderr.decode().splitlines() if line.startswith("error:")]
         assert len(errors) == 2 and "text.jpg" in errors[0] and "broken.jpg" in errors[1]
         records = [json.loads(line) for line in done.stdout.splitlines()]

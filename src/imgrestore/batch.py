@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,6 +18,8 @@ from imgrestore.errors import ImgrestoreError, OutputError
 from imgrestore.files import remove_leftovers, replacing
 from imgrestore.image import ImageStream, Pixels
 from imgrestore.jobs import STREAM, Job
+from imgrestore.ledger import Ledger
+from imgrestore.manifest import Entry
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,7 @@ class Record:
     """What became of one input.
 
     Attributes:
-        status: ``"done"`` or ``"failed"``.
+        status: ``"done"``, ``"failed"``, or ``"skipped"``: its output is there from an earlier run.
         input: The input as it was named.
         output: The output, or None if there is none.
         width: Width of the result in pixels.
@@ -63,8 +66,18 @@ def failed(name: str, error: ImgrestoreError) -> Record:
     return Record("failed", name, error=str(error), hint=error.hint or None)
 
 
+def skipped(job: Job, label: str) -> Record:
+    """Return the record of an input whose output an earlier run has made."""
+    return replace(_of(job, label), status="skipped")
+
+
 def run(
-    jobs: Sequence[Job], restorer: Restorer, label: str, options: SaveOptions, advance: Callable[[int], None]
+    jobs: Sequence[Job],
+    restorer: Restorer,
+    label: str,
+    options: SaveOptions,
+    advance: Callable[[int], None],
+    ledger: Ledger | None = None,
 ) -> Iterator[Record]:
     """Restore images one after the other; a failure is recorded and the next one begins.
 
@@ -74,6 +87,7 @@ def run(
         label: Its name.
         options: How results are compressed.
         advance: Told how many more pixels of results are done.
+        ledger: Where it is written down for ``--resume``.
 
     Yields:
         One record per job, when it has ended.
@@ -83,6 +97,7 @@ def run(
     for job in jobs:
         began = time.monotonic()
         done = 0
+        entry: Entry | None = None
 
         def count(pixels: int) -> None:
             nonlocal done
@@ -91,27 +106,65 @@ def run(
 
         restorer.notices.clear()
         try:
-            warnings = _restore(job, restorer, options, count)
+            entry = ledger.open_entry(job) if ledger is not None else None
+            warnings = _restore(job, restorer, options, count, _Announcement(ledger, entry))
         except ImgrestoreError as error:
             advance(job.pixels - done)
-            yield replace(failed(job.name, error), seconds=round(time.monotonic() - began, 3))
+            seconds = _since(began)
+            unwritten = noted(partial(ledger.failed, job, entry, error, seconds)) if ledger is not None else ()
+            yield replace(failed(job.name, error), seconds=seconds, warnings=unwritten)
             continue
-        yield Record(
-            status="done",
-            input=job.name,
-            output=str(job.destination),
-            width=job.crop.width if job.crop else job.width,
-            height=job.crop.height if job.crop else job.height,
-            model=label,
-            scale=round(job.width / job.header.width, 4),
+        seconds = _since(began)
+        unwritten = noted(partial(ledger.done, job, entry, seconds)) if ledger is not None and entry is not None else ()
+        yield replace(
+            _of(job, label),
             device=restorer.device.type,
             precision=str(restorer.precision),
-            seconds=round(time.monotonic() - began, 3),
-            warnings=(*warnings, *restorer.notices),
+            seconds=seconds,
+            warnings=(*warnings, *restorer.notices, *unwritten),
         )
 
 
-def _restore(job: Job, restorer: Restorer, options: SaveOptions, advance: Callable[[int], None]) -> list[str]:
+def noted(write: Callable[[], None]) -> tuple[str, ...]:
+    """Write into the manifest; that it cannot be written ends no batch, but is returned as a warning."""
+    try:
+        write()
+    except OutputError as error:
+        return (f"{error}; --resume will not know of this input",)
+    return ()
+
+
+@dataclass(frozen=True)
+class _Announcement:
+    """Says in the manifest that a finished output is about to be given its name."""
+
+    ledger: Ledger | None
+    entry: Entry | None
+
+    def __call__(self, finished: Path) -> None:
+        if self.ledger is not None and self.entry is not None:
+            self.ledger.writing(self.entry, finished.stat().st_size)
+
+
+def _of(job: Job, label: str) -> Record:
+    return Record(
+        status="done",
+        input=job.name,
+        output=str(job.destination),
+        width=job.crop.width if job.crop else job.width,
+        height=job.crop.height if job.crop else job.height,
+        model=label,
+        scale=round(job.width / job.header.width, 4),
+    )
+
+
+def _since(began: float) -> float:
+    return round(time.monotonic() - began, 3)
+
+
+def _restore(
+    job: Job, restorer: Restorer, options: SaveOptions, advance: Callable[[int], None], announce: _Announcement
+) -> list[str]:
     """Restore one image and return what a person should know."""
     source = open_image(job.content if job.content is not None else job.source, job.name)
     restored = restorer.stream(source, (job.width, job.height), job.crop)
@@ -124,6 +177,7 @@ def _restore(job: Job, restorer: Restorer, options: SaveOptions, advance: Callab
         raise OutputError(f"{job.destination.parent}: cannot be made ({error.strerror})") from None
     with replacing(job.destination) as temporary:
         lost = write_image(counted, temporary, job.form, options)
+        announce(temporary)
     return [*source.notices, *lost]
 
 

@@ -37,7 +37,7 @@ def replacing(path: Path) -> Iterator[Path]:
         raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
     finally:
         temporary.unlink(missing_ok=True)
-    _flush_folder(target.parent)
+    flush_folder(target.parent)
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -67,7 +67,7 @@ def _prefix(process: int) -> str:
     return f"{TEMPORARY_PREFIX}{zlib.crc32(platform.node().encode()):08x}-{process}-"
 
 
-def _flush_folder(folder: Path) -> None:
+def flush_folder(folder: Path) -> None:
     """Make a rename survive a power failure, where the system lets a folder be flushed."""
     with contextlib.suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)

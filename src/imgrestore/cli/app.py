@@ -47,8 +47,13 @@ def common(
     console.VERBOSITY.quiet, console.VERBOSITY.verbose, console.VERBOSITY.debug = quiet, verbose, debug
 
 
-def _terminate(number: int, _: FrameType | None) -> None:
-    """Leave by the ordinary way, so that unfinished files are removed."""
+def _leave(number: int, _: FrameType | None) -> None:
+    """Leave by the ordinary way, so that unfinished files are removed; a second Ctrl-C does not wait for that."""
+    for other in (signal.SIGTERM, signal.SIGHUP):  # a closing terminal or a service manager sends several
+        signal.signal(other, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
     sys.exit(128 + number)
 
 
@@ -75,8 +80,9 @@ def main() -> None:
     The process ends with 0 (done), 1 (something failed), 2 (usage), or 128 and the number of the signal that ended it:
     130 for Ctrl-C, 143 for a termination, 141 for a reader that went away.
     """
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _terminate)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:  # as nohup leaves SIGHUP
+            signal.signal(number, _leave)
     try:
         app(_common_options_first(sys.argv[1:]))
     except ImgrestoreError as problem:

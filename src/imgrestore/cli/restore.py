@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
+from contextlib import closing, nullcontext
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from imgrestore import __version__
 from imgrestore.catalogue import Choice, choose, task_model
 from imgrestore.cli import console
 from imgrestore.cli.options import Device, Json, Memory, PrecisionOption, Tile, parse_bytes
-from imgrestore.errors import InputError, UsageError
+from imgrestore.cli.outcome import Outcome
+from imgrestore.errors import ImgrestoreError, InputError, UsageError
 
 if TYPE_CHECKING:
-    from imgrestore.jobs import Plan
+    from imgrestore.jobs import Plan, Request
+    from imgrestore.ledger import Ledger, Split
     from imgrestore.tiling import Region
 
 
@@ -50,6 +57,12 @@ def restore(
     subsampling: Annotated[bool, typer.Option(help="Store JPEG colour at half resolution.")] = False,
     lossless: Annotated[bool, typer.Option(help="Store WebP without loss.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing outputs.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Skip what an earlier run into the same folder has done.")
+    ] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="With --resume: try again what failed before.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Say what would be done, and stop.")] = False,
     device: Device = "auto",
     precision: PrecisionOption = "auto",
@@ -58,10 +71,13 @@ def restore(
     json: Json = False,
 ) -> None:
     """Restore photos: each output is complete or not there, inputs are never touched."""
-    from imgrestore.jobs import STREAM, Request, plan
+    from imgrestore.jobs import STREAM, Plan, Request, plan
+    from imgrestore.ledger import Split
     from imgrestore.names import Template
     from imgrestore.sizes import Target
 
+    if retry_failed and not resume:
+        raise UsageError("--retry-failed belongs to --resume", hint="give both, or neither")
     choice = _choose(model, task, scale)
     target = Target(width, height, max_side, min_side)
     if target.fixed and scale is not None:
@@ -78,7 +94,7 @@ def restore(
         into_folder=output is not None and output.endswith(("/", os.sep)),
         recursive=recursive,
         format_name=format_name,
-        overwrite=overwrite,
+        overwrite=overwrite or resume,
         target=target,
         crop=_region(crop) if crop is not None else None,
         template=Template(name) if name is not None else None,
@@ -90,25 +106,55 @@ def restore(
             raise UsageError("--json and the image both go to standard output", hint="give -o FILE")
         if sys.stdout.isatty():
             raise UsageError("an image is not written to a terminal", hint="redirect standard output, or give -o FILE")
+    saving = {"quality": quality, "subsampling": subsampling, "lossless": lossless}
+    folder = _folder(request, planned)
+    if resume and folder is None:
+        raise UsageError("--resume needs a folder of outputs", hint="give -o FOLDER/; its manifest says what is done")
+    ledger = None
+    if folder is not None and (resume or not dry_run):
+        ledger = _ledger(folder, choice, saving | {"strength": strength, "precision": precision, "crop": crop})
+    split = Split(planned.jobs, (), ())
+    if ledger is not None and resume:
+        split = ledger.split(planned.jobs, retry_failed=retry_failed, overwrite=overwrite)
     if dry_run:
-        _show_plan(planned)
+        _show_plan(Plan(split.todo, planned.failures))
         raise typer.Exit(1 if planned.failures else 0)
-    failures = _run(
-        planned,
-        choice,
-        json,
-        {"quality": quality, "subsampling": subsampling, "lossless": lossless},
-        device=device,
-        precision=precision,
-        tile=tile,
-        strength=strength,
-        **({"memory": parse_bytes(memory)} if memory else {}),
-    )
-    if failures:
-        total = len(planned.jobs) + len(planned.failures)
-        if total > 1:
-            console.say(f"{total - failures} of {total} restored, {failures} failed")
+    outcome = Outcome(len(planned.jobs) + len(planned.failures), json=json, resumable=ledger is not None)
+    with closing(ledger.manifest) if ledger is not None else nullcontext(), outcome.telling_how_to_go_on():
+        _run(
+            outcome,
+            split,
+            planned.failures,
+            choice,
+            ledger,
+            saving,
+            device=device,
+            precision=precision,
+            tile=tile,
+            strength=strength,
+            **({"memory": parse_bytes(memory)} if memory else {}),
+        )
+    outcome.sum_up()
+    if outcome.failed:
         raise typer.Exit(1)
+
+
+def _folder(request: Request, planned: Plan) -> Path | None:
+    """Return the folder that all outputs go into, or None if they go elsewhere."""
+    from imgrestore.jobs import STREAM
+
+    output = request.output
+    if output is None or any(job.destination in (STREAM, output) for job in planned.jobs):
+        return None
+    return output if planned.jobs or output.is_dir() else None
+
+
+def _ledger(folder: Path, choice: Choice, options: dict[str, Any]) -> Ledger:
+    """Open the manifest of a folder; how fast a result is computed is no part of what it is."""
+    from imgrestore.ledger import Ledger
+
+    model: dict[str, Any] = {"version": __version__, "model": choice.entry.name, "network_scale": choice.network_scale}
+    return Ledger(folder, model | {"scale": choice.scale} | options, choice.weights)
 
 
 def _choose(model: str | None, task: str | None, scale: float | None) -> Choice:
@@ -155,41 +201,35 @@ def _show_plan(planned: Plan) -> None:
         console.error(problem)
 
 
-def _run(planned: Plan, choice: Choice, json: bool, saving: dict[str, Any], **options: Any) -> int:
-    """Restore what was planned and return how many inputs failed."""
-    from imgrestore.batch import Record, failed, run
+def _run(
+    outcome: Outcome,
+    split: Split,
+    unplanned: Sequence[tuple[str, ImgrestoreError]],
+    choice: Choice,
+    ledger: Ledger | None,
+    saving: dict[str, Any],
+    **options: Any,
+) -> None:
+    """Restore what was planned and is not done."""
+    from imgrestore.batch import failed, noted, run, skipped
     from imgrestore.codecs import SaveOptions
 
-    failures = 0
-
-    def report(record: Record) -> None:
-        nonlocal failures
-        for warning in record.warnings:
-            console.warn(warning)
-        if record.status == "failed":
-            failures += 1
-            console.line(f"error: {record.error}")
-            if record.hint:
-                console.line(f"hint: {record.hint}")
-        else:
-            console.say(
-                f"{record.input} -> {record.output} ({record.width}x{record.height}, {record.seconds:.1f} s, "
-                f"{record.model}, {record.device} {record.precision})"
-            )
-        if json:
-            console.record(record.table())
-
-    for name, problem in planned.failures:
-        report(failed(name, problem))
-    if not planned.jobs:
-        return failures
+    for job in split.done:
+        outcome.report(skipped(job, choice.name))
+    for job, entry in split.failed:
+        before = InputError(f"{entry.error} (an earlier run)", hint="--retry-failed tries it again")
+        outcome.report(failed(job.name, before))
+    for name, problem in unplanned:
+        unwritten = noted(partial(ledger.unplanned, name, problem)) if ledger is not None else ()
+        outcome.report(replace(failed(name, problem), warnings=unwritten))
+    if not split.todo:
+        return
     from imgrestore.api import prepare
 
     restorer = prepare(choice, **options)
     weights = "no weights" if choice.weights is None else str(choice.weights)
     console.detail(f"{choice.entry.name} x{choice.network_scale:g}, {weights}, {restorer.device} {restorer.precision}")
     console.detail(f"tiles of at most {'x'.join(map(str, restorer.choose_tile(1)))} pixels")
-    with console.meter("restoring", sum(job.pixels for job in planned.jobs), "MP", 1e6) as meter:
-        for record in run(planned.jobs, restorer, choice.name, SaveOptions(**saving), meter.advance):
-            report(record)
-    return failures
+    with console.meter("restoring", sum(job.pixels for job in split.todo), "MP", 1e6) as meter:
+        for record in run(split.todo, restorer, choice.name, SaveOptions(**saving), meter.advance, ledger):
+            outcome.report(record)

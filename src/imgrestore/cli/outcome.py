@@ -1,0 +1,90 @@
+"""Saying how the images of a batch end, and, when it is interrupted, how to go on."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import typer
+
+from imgrestore.cli import console
+
+if TYPE_CHECKING:
+    from imgrestore.batch import Record
+
+_INTERRUPTED = 130
+
+
+@dataclass
+class Outcome:
+    """How the images of one batch have ended so far.
+
+    Attributes:
+        total: Images in all.
+        json: Whether each is told as a line of JSON, too.
+        resumable: Whether there is a manifest to go on from.
+        done: Images restored.
+        skipped: Images that an earlier run had restored.
+        failed: Images that could not be restored.
+    """
+
+    total: int
+    json: bool = False
+    resumable: bool = False
+    done: int = 0
+    skipped: int = 0
+    failed: int = 0
+
+    def report(self, record: Record) -> None:
+        """Count one image and say how it ended."""
+        for warning in record.warnings:
+            console.warn(warning)
+        if record.status == "failed":
+            self.failed += 1
+            console.line(f"error: {record.error}")
+            if record.hint:
+                console.line(f"hint: {record.hint}")
+        elif record.status == "skipped":
+            self.skipped += 1
+            console.detail(f"{record.input} -> {record.output} (done before)")
+        else:
+            self.done += 1
+            console.say(
+                f"{record.input} -> {record.output} ({record.width}x{record.height}, {record.seconds:.1f} s, "
+                f"{record.model}, {record.device} {record.precision})"
+            )
+        if self.json:
+            console.record(record.table())
+
+    def sum_up(self) -> None:
+        """Say how many images ended how, where that is not plain from their own lines."""
+        if self.skipped or (self.failed and self.total > 1):
+            console.say(self._numbers())
+
+    @contextmanager
+    def telling_how_to_go_on(self) -> Iterator[None]:
+        """When a signal ends the block, say how much is done and with which command line to go on."""
+        try:
+            yield
+        except (KeyboardInterrupt, SystemExit) as end:
+            again = f"; go on with: {resuming(sys.argv[1:])}" if self.resumable else ""
+            console.line(f"interrupted: {self._numbers()}{again}")
+            code = end.code if isinstance(end, SystemExit) else _INTERRUPTED
+            raise typer.Exit(code if isinstance(code, int) else 1) from None
+
+    def _numbers(self) -> str:
+        parts = [f"{self.done} of {self.total} restored"]
+        parts += [f"{self.skipped} done before"] if self.skipped else []
+        parts += [f"{self.failed} failed"] if self.failed else []
+        return ", ".join(parts)
+
+
+def resuming(arguments: Sequence[str]) -> str:
+    """Return the command line that goes on where this one stopped, ready to be pasted into a shell."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    more = [] if "--resume" in arguments[:end] else ["--resume"]
+    return shlex.join(["imgrestore", *arguments[:end], *more, *arguments[end:]])
