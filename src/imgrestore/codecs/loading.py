@@ -67,7 +67,7 @@ def open_stream(data: Path | bytes, name: str, form: Format, options: ReadOption
     )
     dtype = np.dtype(_DTYPES[image.format])
     header = Header(image.width, image.height, image.bands, dtype, metadata)
-    return ImageStream(header, _bands(image, dtype, name, form, strict), (*notices, *changes))
+    return ImageStream(header, _bands(image, data, dtype, name, form, strict), (*notices, *changes))
 
 
 def _several(image: Any, data: Path | bytes, name: str, form: Format, options: ReadOptions) -> tuple[str, ...]:
@@ -103,7 +103,10 @@ def _load(data: Path | bytes, form: Format, *, sequential: bool, strict: bool) -
     return loader(source, access=access, fail_on=fail_on)
 
 
-def _bands(image: Any, dtype: np.dtype[Any], name: str, form: Format, strict: bool) -> Iterator[Pixels]:
+def _bands(
+    image: Any, data: Path | bytes, dtype: np.dtype[Any], name: str, form: Format, strict: bool
+) -> Iterator[Pixels]:
+    """Give rows. ``data`` is here to stay alive: libvips reads bytes where they are, and holds no reference to them."""
     region = pyvips.Region.new(image)
     for top in range(0, image.height, BAND):
         height = min(BAND, image.height - top)

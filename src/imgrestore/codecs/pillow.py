@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import struct
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +12,7 @@ import numpy as np
 from PIL import Image as PillowImage
 from PIL import ImageFile, ImageOps
 
-from imgrestore.codecs import exif
+from imgrestore.codecs import exif, jpeg2000
 from imgrestore.codecs.formats import Format
 from imgrestore.codecs.headers import open_bytes
 from imgrestore.codecs.options import ReadOptions
@@ -43,11 +42,8 @@ def open_stream(data: Path | bytes, name: str, form: Format, options: ReadOption
             warnings.simplefilter("ignore")
             opened = _opened(file, form)
             options.check_size(name, *opened.size)
-            if form.name == "jpeg2000" and len(opened.getbands()) > 1 and _deepest_sample(data) > 8:
-                raise InputError(
-                    f"{name}: JPEG 2000 in colour of more than 8 bits cannot be read without loss",
-                    hint="convert it to a 16-bit TIFF or PNG",
-                )
+            if form.name == "jpeg2000":
+                _check_jpeg2000(data, name, form, options)
             notices = _decode(opened, name, options)
             image = ImageOps.exif_transpose(opened)
             return replace(Image(_samples(image, name), _metadata(image)).stream(), notices=notices)
@@ -70,6 +66,21 @@ def _opened(file: BinaryIO, form: Format) -> ImageFile.ImageFile:
     return made
 
 
+def _check_jpeg2000(data: Path | bytes, name: str, form: Format, options: ReadOptions) -> None:
+    """Refuse what Pillow takes in silence: colour of more than 8 bits, which it cuts, and tiles that are missing."""
+    deepest, channels, tiles, present = jpeg2000.outline(data)
+    if channels > 1 and deepest > 8:
+        raise InputError(
+            f"{name}: JPEG 2000 in colour of more than 8 bits cannot be read without loss",
+            hint="convert it to a 16-bit TIFF or PNG",
+        )
+    if present < tiles and not options.allow_damaged:
+        raise InputError(
+            f"{name}: not a readable {form.name} file ({tiles - present} of its {tiles} tiles are missing)",
+            hint="the file may be damaged",
+        )
+
+
 def _decode(opened: ImageFile.ImageFile, name: str, options: ReadOptions) -> tuple[str, ...]:
     """Decode, and say what was wrong with what is damaged.
 
@@ -82,19 +93,10 @@ def _decode(opened: ImageFile.ImageFile, name: str, options: ReadOptions) -> tup
             raise
         opened.tile = []
         opened.load()
+        if not np.asarray(opened).any():
+            raise
         return (f"{name}: is damaged ({error}); what could be read was taken",)
     return ()
-
-
-def _deepest_sample(data: Path | bytes) -> int:
-    """Return the most bits of a JPEG 2000 file's channels: its SIZ segment (ITU-T T.800, A.5.1)."""
-    with open_bytes(data) as file:
-        head = file.read(1 << 20)
-    start = head.find(b"\xff\x4f\xff\x51")
-    if start < 0 or len(head) < start + 42:
-        return 8
-    channels = struct.unpack_from(">H", head, start + 40)[0]
-    return max(((depth & 0x7F) + 1 for depth in head[start + 42 : start + 42 + 3 * channels : 3]), default=8)
 
 
 def _metadata(image: Picture) -> Metadata:

@@ -190,5 +190,5 @@ def _save(image: Any, path: Path, form: Format, options: SaveOptions) -> None:
 
 def reason(error: pyvips.Error) -> str:
     """Return the first telling line of libvips' account."""
-    lines = [line.strip() for line in str(error.detail or error.message).splitlines() if line.strip()]
-    return lines[0] if lines else "no reason given"
+    lines = [line.strip() for line in str(error.detail or "").splitlines() if line.strip()]
+    return lines[0] if lines else "its data cannot be decoded"
