@@ -388,3 +388,31 @@ def test_any_bytes_end_in_an_image_or_one_line(tmp_path: Path, photo, capfd, ext
             assert "\n" not in str(error)
     printed = capfd.readouterr()
     assert printed.out == "" and printed.err == ""
+
+
+def test_absurd_sizes_are_refused_without_a_word_from_glib(tmp_path: Path, capfd) -> None:
+    tifffile.imwrite(tmp_path / "x.tif", values("uint8", 9, 9), byteorder="<")
+    content = bytearray((tmp_path / "x.tif").read_bytes())
+    place = content.find(struct.pack("<HHI", 257, 4, 1))
+    place = place if place >= 0 else content.find(struct.pack("<HHI", 257, 3, 1))
+    content[place : place + 12] = struct.pack("<HHII", 257, 4, 1, 1744830504)
+    with pytest.raises(InputError):
+        read_image(bytes(content))
+    printed = capfd.readouterr()
+    assert printed.out == "" and printed.err == ""
+
+
+def test_cmyk_jpeg_without_the_adobe_marker(tmp_path: Path, photo) -> None:
+    inks = np.concatenate([photo(48, 64), np.full((48, 64, 1), 20, np.uint8)], axis=2)
+    content = pyvips.Image.new_from_array(inks).copy(interpretation="cmyk").jpegsave_buffer(Q=98)
+    place = content.find(b"\xff\xee\x00\x0eAdobe")
+    assert place > 0
+    bare = content[:place] + content[place + 16 :]
+    assert np.array_equal(read_image(bare).pixels, read_image(content).pixels)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_progressive_jpeg(tmp_path: Path, photo, mode: str) -> None:
+    PillowImage.fromarray(photo(50, 70)).convert(mode).save(tmp_path / "x.jpg", progressive=True, quality=95)
+    expected = np.asarray(open_picture(tmp_path / "x.jpg")).astype(int)
+    assert np.abs(read_image(tmp_path / "x.jpg").pixels.squeeze() - expected).max() <= 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import queue
 import struct
@@ -23,7 +24,17 @@ from imgrestore.codecs.pngcolor import profile_for
 from imgrestore.errors import OutputError
 from imgrestore.image import Header, ImageStream, Pixels
 
-logging.getLogger("pyvips").setLevel(logging.CRITICAL)
+
+def _silence() -> None:
+    """Keep libvips from printing, and GLib, which does where a file claims absurd sizes; errors come as exceptions."""
+    logging.getLogger("pyvips").setLevel(logging.CRITICAL + 1)
+    levels = pyvips.GLogLevelFlags.LEVEL_WARNING | pyvips.GLogLevelFlags.LEVEL_CRITICAL
+    domain = b"GLib-GObject"
+    handler = pyvips.glib_lib.g_log_set_handler(domain, levels, pyvips._log_handler_cb, pyvips.ffi.NULL)
+    atexit.register(pyvips.glib_lib.g_log_remove_handler, domain, handler)
+
+
+_silence()
 pyvips.cache_set_max(0)
 pyvips.block_untrusted_set(True)
 
