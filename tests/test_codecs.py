@@ -235,12 +235,6 @@ def test_multi_page_files_are_refused(tmp_path: Path) -> None:
         open_image(tmp_path / "x.tif")
 
 
-def test_sixteen_bit_ppm_is_refused_rather_than_cut(tmp_path: Path) -> None:
-    (tmp_path / "x.ppm").write_bytes(b"P6 2 1 65535\n" + bytes(12))
-    with pytest.raises(InputError, match="16 bits"):
-        open_image(tmp_path / "x.ppm")
-
-
 IPTC = b"\x1c\x02\x78\x00\x09A caption\x1c\x02\x50\x00\x04Name"
 
 

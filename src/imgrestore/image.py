@@ -23,6 +23,7 @@ class Metadata:
         xmp: XMP packet.
         iptc: IPTC block.
         density: Pixels per millimetre along x and y, or None if the file states none.
+        png_colour: The chunks of a PNG file that say how its colours are meant, besides an ICC profile.
     """
 
     icc: bytes | None = None
@@ -30,6 +31,7 @@ class Metadata:
     xmp: bytes | None = None
     iptc: bytes | None = None
     density: tuple[float, float] | None = None
+    png_colour: bytes | None = None
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Image files. No other package opens one.
 
-libvips (through pyvips) reads and writes most formats row by row; Pillow reads the few it cannot. Formats are told
-apart by their content.
+libvips (through pyvips) reads and writes most formats row by row; Pillow reads the few it cannot, and netpbm's are read
+here. Formats are told apart by their content.
 """
 
 from __future__ import annotations
@@ -9,12 +9,24 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from imgrestore.codecs.formats import FORMATS, HEAD, WRITABLE, Format, by_extension, recognise
-from imgrestore.codecs.options import SaveOptions
+from imgrestore.codecs.formats import (
+    FORMATS,
+    HEAD,
+    TAIL,
+    WRITABLE,
+    Format,
+    by_extension,
+    by_name,
+    document,
+    is_tga,
+    recognise,
+)
+from imgrestore.codecs.options import ReadOptions, SaveOptions
 from imgrestore.errors import InputError
 from imgrestore.image import Image, ImageStream
 
 __all__ = [
+    "ReadOptions",
     "SaveOptions",
     "detect",
     "find_images",
@@ -36,10 +48,11 @@ def detect(data: Path | bytes, name: str) -> Format:
     Raises:
         InputError: It cannot be opened, or is not an image of a known format.
     """
-    head = data[:HEAD] if isinstance(data, bytes) else _head(data, name)
-    found = recognise(head)
+    head, tail = (data[:HEAD], data[-TAIL:]) if isinstance(data, bytes) else _ends(data, name)
+    found = recognise(head) or (by_name("tga") if is_tga(head, tail, Path(name).suffix) else None)
     if found is None:
-        empty = "an empty file" if not head else "not an image"
+        kind = document(head)
+        empty = "an empty file" if not head else f"{kind}, not an image" if kind else "not an image"
         known = ", ".join(form.name for form in FORMATS)
         raise InputError(f"{name}: {empty}", hint=f"formats that can be read: {known}")
     return found
@@ -48,9 +61,10 @@ def detect(data: Path | bytes, name: str) -> Format:
 def looks_like_image(path: Path) -> bool:
     """Return whether a file begins like an image of a known format; unreadable files do not."""
     try:
-        return recognise(_head(path, str(path))) is not None
+        detect(path, str(path))
     except InputError:
         return False
+    return True
 
 
 def find_images(folder: Path, *, recursive: bool = True, leave_out: Path | None = None) -> list[Path]:
@@ -90,12 +104,13 @@ def _entered(folder: Path, entered: set[Path]) -> bool:
     return False
 
 
-def open_image(data: Path | bytes, name: str | None = None) -> ImageStream:
+def open_image(data: Path | bytes, name: str | None = None, options: ReadOptions | None = None) -> ImageStream:
     """Open an image for reading from top to bottom; it comes upright.
 
     Args:
         data: The file, or its content.
         name: What messages call it; the path by default.
+        options: What is accepted; by default nothing that is damaged, huge or holds several pictures.
 
     Raises:
         InputError: It is damaged or of a kind that is not supported.
@@ -103,15 +118,17 @@ def open_image(data: Path | bytes, name: str | None = None) -> ImageStream:
     called = name or (str(data) if isinstance(data, Path) else "the image")
     form = detect(data, called)
     if form.library == "vips":
-        from imgrestore.codecs import vips as library
+        from imgrestore.codecs import loading as library
+    elif form.library == "netpbm":
+        from imgrestore.codecs import netpbm as library  # type: ignore[no-redef]
     else:
         from imgrestore.codecs import pillow as library  # type: ignore[no-redef]
-    return library.open_stream(data, called, form)
+    return library.open_stream(data, called, form, options or ReadOptions())
 
 
-def read_image(data: Path | bytes, name: str | None = None) -> Image:
+def read_image(data: Path | bytes, name: str | None = None, options: ReadOptions | None = None) -> Image:
     """Read a whole image; see :func:`open_image`."""
-    return open_image(data, name).read()
+    return open_image(data, name, options).read()
 
 
 def write_image(stream: ImageStream, path: Path, form: Format, options: SaveOptions | None = None) -> list[str]:
@@ -133,9 +150,14 @@ def versions() -> str:
     return f"libvips {number}, Pillow {PIL.__version__}; writes {', '.join(WRITABLE)}"
 
 
-def _head(path: Path, name: str) -> bytes:
+def _ends(path: Path, name: str) -> tuple[bytes, bytes]:
+    """Return the first and the last bytes of a file; of one that cannot be searched, such as a pipe, only the first."""
     try:
         with path.open("rb") as file:
-            return file.read(HEAD)
+            head = file.read(HEAD)
+            if not file.seekable():
+                return head, b""
+            file.seek(max(0, file.seek(0, 2) - TAIL))
+            return head, file.read(TAIL)
     except OSError as error:
         raise InputError(f"{name}: cannot be read ({error.strerror})") from None

@@ -45,6 +45,8 @@ def embed(path: Path, format_name: str, metadata: Metadata) -> list[str]:
         _insert(path, 2, b"\xff\xe0" + jfif)
     if format_name == "png" and metadata.density is None:
         _remove_chunk(path, b"pHYs")
+    if format_name == "png" and metadata.png_colour is not None:
+        _insert(path, 8 + 25, metadata.png_colour)
     if metadata.iptc is not None and format_name != "jpeg":
         lost.append(f"{format_name} has no place for IPTC, which was left out")
     if metadata.exif is not None:

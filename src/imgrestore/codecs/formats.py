@@ -14,7 +14,7 @@ class Format:
         name: What ``--format`` calls it.
         extensions: File name endings, the usual one first.
         recognise: Whether the first bytes of a file are of this format.
-        library: ``"vips"`` or ``"pillow"``: who decodes it.
+        library: ``"vips"``, ``"pillow"`` or ``"netpbm"``: who decodes it.
         writable: Whether results can be saved in it.
         depths: Sample types it can hold.
         alpha: Whether it can hold transparency.
@@ -75,18 +75,58 @@ FORMATS = (
         "netpbm",
         (".ppm", ".pgm", ".pbm", ".pnm"),
         lambda head: head[:1] == b"P" and head[1:2] in b"123456" and head[2:3].isspace(),
+        "netpbm",
+    ),
+    Format(
+        "jpeg2000",
+        (".jp2", ".j2k", ".jpx", ".jpf", ".j2c"),
+        _starts(b"\xff\x4f\xff\x51", b"\0\0\0\x0cjP  \r\n\x87\n"),
         "pillow",
     ),
-    Format("jpeg2000", (".jp2", ".j2k"), _starts(b"\xff\x4f\xff\x51", b"\0\0\0\x0cjP  \r\n\x87\n"), "pillow"),
+    Format("ico", (".ico",), lambda head: head[:4] == b"\0\0\1\0" and head[4] > 0 and head[5] == 0, "pillow"),
+    Format("tga", (".tga", ".icb", ".vda", ".vst"), lambda head: False, "pillow"),
 )
 
-HEAD = 32
+HEAD = 512
 """Bytes that suffice to recognise a format."""
+
+TAIL = 26
+"""Bytes at the end of a file that say that it is a TGA."""
+
+_DOCUMENTS = (
+    (b"%PDF-", "a PDF document"),
+    (b"%!PS", "a PostScript document"),
+    (b"\xc5\xd0\xd3\xc6", "a PostScript document"),
+    (b"\x1f\x8b", "a compressed file"),
+    (b"PK\3\4", "an archive or office document"),
+)
 
 
 def recognise(head: bytes) -> Format | None:
     """Return the format of a file that begins with these bytes, or None."""
     return next((candidate for candidate in FORMATS if candidate.recognise(head)), None)
+
+
+def is_tga(head: bytes, tail: bytes, extension: str) -> bool:
+    """Return whether a file is a TGA: by its last bytes, or, for the first version, by its name and a possible header.
+
+    Truevision TGA File Format Specification, version 2.0. The format has no mark at its beginning.
+    """
+    if len(head) < 18:
+        return False
+    palette, kind, bits, flags = head[1], head[2], head[16], head[17]
+    sized = head[12] + head[13] > 0 and head[14] + head[15] > 0
+    depths = {1: (8, 16), 2: (16, 24, 32), 3: (8, 16)}.get(kind & 7, ())
+    possible = palette <= 1 and kind in (1, 2, 3, 9, 10, 11) and sized and bits in depths and flags & 0xC0 == 0
+    marked = tail[-18:] == b"TRUEVISION-XFILE.\0"
+    return possible and (marked or by_extension(extension) is by_name("tga")) and (kind & 7 != 1 or palette == 1)
+
+
+def document(head: bytes) -> str | None:
+    """Return what kind of document a file is whose beginning is known, or None."""
+    if b"<svg" in head:
+        return "an SVG drawing"
+    return next((kind for mark, kind in _DOCUMENTS if head.startswith(mark)), None)
 
 
 def by_extension(extension: str) -> Format | None:

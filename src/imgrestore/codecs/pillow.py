@@ -1,49 +1,102 @@
-"""Reading the formats that libvips' wheel cannot: BMP, PPM, JPEG 2000."""
+"""Reading the formats that libvips' wheel cannot, decoded whole: BMP, TGA, ICO, JPEG 2000."""
 
 from __future__ import annotations
 
-import io
+import importlib
 import warnings
+from dataclasses import replace
 from pathlib import Path
-from typing import IO
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image as PillowImage
-from PIL import ImageOps
+from PIL import ImageFile, ImageOps
 
-from imgrestore.codecs import exif
+from imgrestore.codecs import exif, jpeg2000
 from imgrestore.codecs.formats import Format
+from imgrestore.codecs.headers import open_bytes
+from imgrestore.codecs.options import ReadOptions
 from imgrestore.errors import InputError
 from imgrestore.image import Image, ImageStream, Metadata, Pixels
 
 Picture = PillowImage.Image
 """What PIL calls an image."""
 
-_PILLOW_NAMES = {"bmp": "BMP", "netpbm": "PPM", "jpeg2000": "JPEG2000"}
+_PLUGINS = {
+    "bmp": ("BmpImagePlugin", "BmpImageFile"),
+    "tga": ("TgaImagePlugin", "TgaImageFile"),
+    "ico": ("IcoImagePlugin", "IcoImageFile"),
+    "jpeg2000": ("Jpeg2KImagePlugin", "Jpeg2KImageFile"),
+}
 _MODES = {"1": "L", "P": "RGB", "CMYK": "RGB", "YCbCr": "RGB", "LAB": "RGB", "PA": "RGBA", "La": "LA", "RGBa": "RGBA"}
 
 
-def open_stream(data: Path | bytes, name: str, form: Format) -> ImageStream:
+def open_stream(data: Path | bytes, name: str, form: Format, options: ReadOptions) -> ImageStream:
     """Open an image file, upright; it is decoded whole.
 
     Raises:
         InputError: It is damaged, or of a kind that is not supported.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", PillowImage.DecompressionBombWarning)
-            warnings.simplefilter("ignore", UserWarning)
-            source: Path | IO[bytes] = io.BytesIO(data) if isinstance(data, bytes) else data
-            with PillowImage.open(source, formats=[_PILLOW_NAMES[form.name]]) as opened:
-                if form.name == "netpbm" and _deep_colour(data):
-                    raise InputError(f"{name}: PPM of 16 bits is not supported", hint="convert it to PNG or TIFF")
-                opened.load()
-                image = ImageOps.exif_transpose(opened)
+        with warnings.catch_warnings(), open_bytes(data) as file:
+            warnings.simplefilter("ignore")
+            opened = _opened(file, form)
+            options.check_size(name, *opened.size)
+            if form.name == "jpeg2000":
+                _check_jpeg2000(data, name, form, options)
+            notices = _decode(opened, name, options)
+            image = ImageOps.exif_transpose(opened)
+            return replace(Image(_samples(image, name), _metadata(image)).stream(), notices=notices)
     except InputError:
         raise
     except Exception as error:  # Pillow raises at least eight kinds on bad files; each means the file is bad.
-        raise InputError(f"{name}: not a readable {form.name} file ({error})", hint="the file may be damaged") from None
-    return Image(_samples(image, name), _metadata(image)).stream()
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(
+            f"{name}: not a readable {form.name} file ({reason})", hint="the file may be damaged"
+        ) from None
+
+
+def _opened(file: BinaryIO, form: Format) -> ImageFile.ImageFile:
+    """Read the header by Pillow's class for the format.
+
+    ``PIL.Image.open`` would bring a limit of its own on the number of pixels, a setting of the whole process.
+    """
+    module, name = _PLUGINS[form.name]
+    made: ImageFile.ImageFile = getattr(importlib.import_module(f"PIL.{module}"), name)(file)
+    return made
+
+
+def _check_jpeg2000(data: Path | bytes, name: str, form: Format, options: ReadOptions) -> None:
+    """Refuse what Pillow takes in silence: colour of more than 8 bits, which it cuts, and tiles that are missing."""
+    deepest, channels, tiles, present = jpeg2000.outline(data)
+    if channels > 1 and deepest > 8:
+        raise InputError(
+            f"{name}: JPEG 2000 in colour of more than 8 bits cannot be read without loss",
+            hint="convert it to a 16-bit TIFF or PNG",
+        )
+    if present < tiles and not options.allow_damaged:
+        raise InputError(
+            f"{name}: not a readable {form.name} file ({tiles - present} of its {tiles} tiles are missing)",
+            hint="the file may be damaged",
+        )
+
+
+def _decode(opened: ImageFile.ImageFile, name: str, options: ReadOptions) -> tuple[str, ...]:
+    """Decode, and say what was wrong with what is damaged.
+
+    A decoder that gives up leaves the rows it has finished; Pillow hands them out once nothing is left to decode.
+    """
+    try:
+        opened.load()
+    except OSError as error:
+        if not options.allow_damaged or getattr(opened, "_im", None) is None:
+            raise
+        opened.tile = []
+        opened.load()
+        if not np.asarray(opened).any():
+            raise
+        return (f"{name}: is damaged ({error}); what could be read was taken",)
+    return ()
 
 
 def _metadata(image: Picture) -> Metadata:
@@ -54,7 +107,7 @@ def _metadata(image: Picture) -> Metadata:
         icc=image.info.get("icc_profile"),
         exif=exif.updated(block.removeprefix(b"Exif\0\0"), image.width, image.height) if block else None,
         xmp=image.info.get("xmp"),
-        density=(float(density[0]) / 25.4, float(density[1]) / 25.4) if density else None,
+        density=(float(density[0]) / 25.4, float(density[1]) / 25.4) if density and min(density) > 0 else None,
     )
 
 
@@ -76,17 +129,6 @@ def _samples(image: Picture, name: str) -> Pixels:
         image = image.convert("RGBA" if transparent else _MODES.get(image.mode, "RGB"))
     pixels = np.asarray(image)
     return pixels[..., None] if pixels.ndim == 2 else pixels
-
-
-def _deep_colour(data: Path | bytes) -> bool:
-    """Return whether a PPM says more than 255 levels of colour, which Pillow would cut to 8 bits in silence."""
-    if isinstance(data, bytes):
-        head = data[:65536]
-    else:
-        with data.open("rb") as file:
-            head = file.read(65536)
-    words = [w for line in head.splitlines() if not line.startswith(b"#") for w in line.split(b"#")[0].split()]
-    return words[0] in (b"P3", b"P6") and len(words) > 3 and words[3].isdigit() and int(words[3]) > 255
 
 
 def from_pillow(image: Picture) -> Image:

@@ -1,16 +1,13 @@
-"""Reading and writing image files with libvips, row by row."""
+"""Writing image files with libvips, row by row."""
 
 from __future__ import annotations
 
+import atexit
 import logging
-import mmap
-import os
 import queue
-import re
 import struct
 import threading
 import zlib
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,65 +16,31 @@ import numpy as np
 import pyvips
 
 from imgrestore.codecs import exif, iptc
-from imgrestore.codecs.containers import TIFF_IPTC, embed
+from imgrestore.codecs.containers import embed
 from imgrestore.codecs.formats import Format
+from imgrestore.codecs.headers import png_chunk
 from imgrestore.codecs.options import SaveOptions
-from imgrestore.errors import InputError, OutputError
-from imgrestore.image import BAND, Header, ImageStream, Metadata, Pixels
+from imgrestore.codecs.pngcolor import profile_for
+from imgrestore.errors import OutputError
+from imgrestore.image import Header, ImageStream, Pixels
 
-logging.getLogger("pyvips").setLevel(logging.CRITICAL)
+
+def _silence() -> None:
+    """Keep libvips from printing, and GLib, which does where a file claims absurd sizes; errors come as exceptions."""
+    logging.getLogger("pyvips").setLevel(logging.CRITICAL + 1)
+    levels = pyvips.GLogLevelFlags.LEVEL_WARNING | pyvips.GLogLevelFlags.LEVEL_CRITICAL
+    domain = b"GLib-GObject"
+    handler = pyvips.glib_lib.g_log_set_handler(domain, levels, pyvips._log_handler_cb, pyvips.ffi.NULL)
+    atexit.register(pyvips.glib_lib.g_log_remove_handler, domain, handler)
+
+
+_silence()
 pyvips.cache_set_max(0)
 pyvips.block_untrusted_set(True)
 
-_DTYPES = {"uchar": np.uint8, "ushort": np.uint16, "float": np.float32, "double": np.float32}
 _FORMATS = {"uint8": "uchar", "uint16": "ushort", "float32": "float"}
 _LARGEST_OPTIMIZED = 2**24
 """Pixels up to which JPEG codes are optimised: that takes two passes, so the encoder holds the whole image."""
-
-_PROFILED = ("cmyk", "lab", "labs", "labq", "xyz", "hsv", "lch")
-
-
-def open_stream(data: Path | bytes, name: str, form: Format) -> ImageStream:
-    """Open an image file for reading from top to bottom, upright.
-
-    Args:
-        data: The file, or its content.
-        name: What messages call it.
-        form: Its format.
-
-    Raises:
-        InputError: It is damaged, or of a kind that is not supported.
-    """
-    try:
-        image = _load(data, sequential=True)
-        orientation = image.get("orientation") if image.get_typeof("orientation") else 1
-        if orientation not in (1, 2):
-            image = _load(data, sequential=False)
-        image = image.autorot()
-        density = _density(image)
-        image, notices = _standard_colour(image, name)
-    except pyvips.Error as error:
-        raise _unreadable(name, form, error) from None
-    if image.format not in _DTYPES or image.bands > 4:
-        raise InputError(
-            f"{name}: samples of type {image.format} in {image.bands} channels are not supported",
-            hint="convert it to 8 or 16 bits, grey or RGB",
-        )
-    if image.get_typeof("n-pages") and image.get("n-pages") > 1:
-        raise InputError(f"{name}: holds {image.get('n-pages')} pages", hint="save one page as a file of its own")
-    if image.format == "double":
-        image = image.cast("float")
-    block, records = _exif_and_iptc(image, data, form)
-    metadata = Metadata(
-        icc=_field(image, "icc-profile-data"),
-        exif=exif.updated(block, image.width, image.height) if block else None,
-        xmp=_upright_xmp(_field(image, "xmp-data")),
-        iptc=records,
-        density=density,
-    )
-    dtype = np.dtype(_DTYPES[image.format])
-    header = Header(image.width, image.height, image.bands, dtype, metadata)
-    return ImageStream(header, _bands(image, dtype, name, form), notices)
 
 
 def write_stream(stream: ImageStream, path: Path, form: Format, options: SaveOptions) -> list[str]:
@@ -97,7 +60,7 @@ def write_stream(stream: ImageStream, path: Path, form: Format, options: SaveOpt
     Raises:
         OutputError: The file cannot be written.
     """
-    header = stream.header
+    header, lost = _settled(stream.header, form)
     feed = _RowFeed(header)
     failure: list[pyvips.Error] = []
 
@@ -123,11 +86,11 @@ def write_stream(stream: ImageStream, path: Path, form: Format, options: SaveOpt
     finally:
         encoder.join()
     if failure:
-        raise OutputError(f"{path.parent}: cannot be written as {form.name} ({_reason(failure[0])})")
+        raise OutputError(f"{path.parent}: cannot be written as {form.name} ({reason(failure[0])})")
     metadata = header.metadata
     if metadata.exif is not None:
         metadata = replace(metadata, exif=exif.updated(metadata.exif, header.width, header.height))
-    return embed(path, form.name, metadata)
+    return [*lost, *embed(path, form.name, metadata)]
 
 
 class _RowFeed:
@@ -145,15 +108,15 @@ class _RowFeed:
         self._ended = False
         self.closed = False
         size = struct.pack(">IIBBBBB", header.width * self._sample_bytes, header.height, 8, 0, 0, 0, 0)
-        self._queue.put(b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", size))
+        self._queue.put(b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", size))
 
     def put(self, band: Pixels) -> None:
         rows = np.ascontiguousarray(band).view(np.uint8).reshape(band.shape[0], -1)
         filtered = np.concatenate([np.zeros((len(rows), 1), np.uint8), rows], axis=1)
-        self._push(_chunk(b"IDAT", self._deflate.compress(filtered.tobytes())))
+        self._push(png_chunk(b"IDAT", self._deflate.compress(filtered.tobytes())))
 
     def finish(self) -> None:
-        self._push(_chunk(b"IDAT", self._deflate.flush()) + _chunk(b"IEND", b""))
+        self._push(png_chunk(b"IDAT", self._deflate.flush()) + png_chunk(b"IEND", b""))
         self._push(None)
 
     def abort(self) -> None:
@@ -192,71 +155,13 @@ class _RowFeed:
         return bytes(taken)
 
 
-def _chunk(kind: bytes, content: bytes) -> bytes:
-    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(content, zlib.crc32(kind)))
-
-
-def _load(data: Path | bytes, *, sequential: bool) -> Any:
-    if isinstance(data, bytes):
-        source = pyvips.Source.new_from_memory(data)
-    else:
-        handle = os.open(data, os.O_RDONLY)
-        try:
-            source = pyvips.Source.new_from_descriptor(handle)
-        finally:
-            os.close(handle)
-    return pyvips.Image.new_from_source(source, "", access="sequential" if sequential else "random", fail_on="warning")
-
-
-def _bands(image: Any, dtype: np.dtype[Any], name: str, form: Format) -> Iterator[Pixels]:
-    region = pyvips.Region.new(image)
-    try:
-        for top in range(0, image.height, BAND):
-            height = min(BAND, image.height - top)
-            rows = region.fetch(0, top, image.width, height)
-            yield np.frombuffer(rows, dtype=dtype).reshape(height, image.width, image.bands)
-    except pyvips.Error as error:
-        raise _unreadable(name, form, error) from None
-
-
-def _standard_colour(image: Any, name: str) -> tuple[Any, tuple[str, ...]]:
-    """Turn CMYK and other colour spaces that networks do not know into sRGB."""
-    if image.interpretation == "cmyk":
-        depth = 16 if image.format == "ushort" else 8
-        converted = image.icc_transform("srgb", embedded=True, input_profile="cmyk", intent="relative", depth=depth)
-        return converted, (f"{name}: CMYK was converted to sRGB",)
-    if image.interpretation in _PROFILED:
-        return image.colourspace("srgb"), (f"{name}: {image.interpretation} was converted to sRGB",)
-    return image, ()
-
-
-def _density(image: Any) -> tuple[float, float] | None:
-    """Return pixels per millimetre; libvips says 1, or 72 an inch, where a file says nothing."""
-    unstated = any(abs(image.xres - value) < 1e-3 and abs(image.yres - value) < 1e-3 for value in (1.0, 72 / 25.4))
-    return None if unstated else (float(image.xres), float(image.yres))
-
-
-def _upright_xmp(packet: bytes | None) -> bytes | None:
-    """Return an XMP packet that says what has been done: the image is upright."""
-    return re.sub(rb"(tiff:Orientation(?:=[\"']|>))[2-8]", rb"\g<1>1", packet) if packet else packet
-
-
-def _field(image: Any, name: str) -> bytes | None:
-    return bytes(image.get(name)) if image.get_typeof(name) else None
-
-
-def _exif_and_iptc(image: Any, data: Path | bytes, form: Format) -> tuple[bytes | None, bytes | None]:
-    """Return the EXIF block from its byte order on, and the bare IPTC records; a TIFF file's are read from the file."""
-    if form.name != "tiff":
-        block = _field(image, "exif-data")
-        return block.removeprefix(b"Exif\0\0") if block else None, iptc.unwrapped(_field(image, "iptc-data") or b"")
-    try:
-        if isinstance(data, bytes):
-            return exif.from_tiff(data), iptc.unwrapped(exif.tiff_value(data, TIFF_IPTC) or b"")
-        with data.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            return exif.from_tiff(content), iptc.unwrapped(exif.tiff_value(content, TIFF_IPTC) or b"")
-    except ValueError:
-        return None, None
+def _settled(header: Header, form: Format) -> tuple[Header, list[str]]:
+    """Return the header with a profile in place of a PNG file's colour chunks, where those cannot be kept."""
+    metadata = header.metadata
+    if metadata.png_colour is None or form.name == "png":
+        return header, []
+    icc, lost = profile_for(metadata.png_colour, grey=header.grey, icc=metadata.icc)
+    return replace(header, metadata=replace(metadata, icc=icc, png_colour=None)), lost
 
 
 def _with_metadata(image: Any, header: Header, form: Format) -> Any:
@@ -294,11 +199,7 @@ def _save(image: Any, path: Path, form: Format, options: SaveOptions) -> None:
         raise ValueError(f"{form.name} is not a format to save in")
 
 
-def _unreadable(name: str, form: Format, error: pyvips.Error) -> InputError:
-    return InputError(f"{name}: not a readable {form.name} file ({_reason(error)})", hint="the file may be damaged")
-
-
-def _reason(error: pyvips.Error) -> str:
+def reason(error: pyvips.Error) -> str:
     """Return the first telling line of libvips' account."""
-    lines = [line.strip() for line in str(error.detail or error.message).splitlines() if line.strip()]
-    return lines[0] if lines else "no reason given"
+    lines = [line.strip() for line in str(error.detail or "").splitlines() if line.strip()]
+    return lines[0] if lines else "its data cannot be decoded"

@@ -1,0 +1,87 @@
+"""What the beginnings of PNG and JPEG files say that libvips passes over: colours, animations, further pictures."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from pathlib import Path
+from typing import BinaryIO
+
+_PNG_COLOUR = (b"gAMA", b"cHRM", b"sRGB", b"cICP", b"mDCV", b"cLLI")
+_LARGEST_CHUNK = 1024
+"""Bytes of a chunk that is read here; all of these are much shorter."""
+
+
+def open_bytes(data: Path | bytes) -> BinaryIO:
+    """Open a file, or its content, for reading."""
+    return io.BytesIO(data) if isinstance(data, bytes) else data.open("rb")
+
+
+def png_header(data: Path | bytes) -> tuple[bytes, int]:
+    """Return the chunks of a PNG file that say how its colours are meant, as they are, and how many frames it has."""
+    colour, frames = b"", 1
+    with open_bytes(data) as file:
+        file.seek(8)
+        while len(head := file.read(8)) == 8:
+            length, kind = struct.unpack(">I4s", head)
+            if kind == b"IDAT":
+                break
+            if length > _LARGEST_CHUNK or kind not in (*_PNG_COLOUR, b"acTL"):
+                file.seek(length + 4, 1)
+                continue
+            content = file.read(length)
+            file.seek(4, 1)
+            if kind == b"acTL" and len(content) == 8:
+                frames = int(struct.unpack(">I", content[:4])[0])
+            elif kind != b"acTL" and len(content) == length:
+                colour += png_chunk(kind, content)
+    return colour, frames
+
+
+def png_chunk(kind: bytes, content: bytes) -> bytes:
+    """Return a chunk of a PNG file."""
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(content, zlib.crc32(kind)))
+
+
+def png_chunks(chunks: bytes) -> dict[bytes, bytes]:
+    """Take chunks that follow one another apart."""
+    found, position = {}, 0
+    while position < len(chunks):
+        length, kind = struct.unpack_from(">I4s", chunks, position)
+        found[kind] = chunks[position + 8 : position + 8 + length]
+        position += 12 + length
+    return found
+
+
+def mpo_pictures(data: Path | bytes) -> int:
+    """Return how many pictures a JPEG file says it holds.
+
+    CIPA DC-007, Multi-Picture Format: a TIFF structure in an APP2 segment, whose tag 0xB001 is the number.
+    """
+    with open_bytes(data) as file:
+        file.seek(2)
+        while len(head := file.read(4)) == 4:
+            marker, length = struct.unpack(">HH", head)
+            if not 0xFFC0 <= marker <= 0xFFFE or marker == 0xFFDA or length < 2:
+                break
+            if marker != 0xFFE2:
+                file.seek(length - 2, 1)
+                continue
+            content = file.read(length - 2)
+            if content.startswith(b"MPF\0"):
+                return _mpf_number(content[4:])
+    return 1
+
+
+def _mpf_number(block: bytes) -> int:
+    order = "<" if block[:2] == b"II" else ">"
+    try:
+        start = struct.unpack_from(f"{order}I", block, 4)[0]
+        for i in range(struct.unpack_from(f"{order}H", block, start)[0]):
+            tag, _, _, value = struct.unpack_from(f"{order}HHII", block, start + 2 + 12 * i)
+            if tag == 0xB001:
+                return int(value)
+    except struct.error:
+        pass
+    return 1

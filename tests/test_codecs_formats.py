@@ -1,0 +1,417 @@
+"""Files of many kinds made by other libraries, read by our codecs, compared with what went in."""
+
+import io
+import struct
+import warnings
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import pyvips
+import tifffile
+from PIL import Image as PillowImage
+from PIL import ImageCms
+
+from conftest import open_picture
+from imgrestore.codecs import ReadOptions, detect, open_image, read_image, write_image
+from imgrestore.codecs.formats import by_name
+from imgrestore.codecs.headers import png_chunk
+from imgrestore.errors import InputError
+
+
+def values(dtype: str, *shape: int) -> np.ndarray:
+    random = np.random.default_rng(0).random(shape)
+    return random.astype(dtype) if dtype.startswith("float") else (random * np.iinfo(dtype).max).astype(dtype)
+
+
+def png(width: int, height: int, depth: int, kind: int, rows: bytes, chunks: bytes = b"") -> bytes:
+    head = png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, kind, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + head + chunks + png_chunk(b"IDAT", zlib.compress(rows)) + png_chunk(b"IEND", b"")
+
+
+def packed(samples: np.ndarray, depth: int) -> bytes:
+    rows = b""
+    for row in samples:
+        bits = "".join(format(int(value), f"0{depth}b") for value in row)
+        bits += "0" * (-len(bits) % 8)
+        rows += b"\0" + int(bits, 2).to_bytes(len(bits) // 8, "big")
+    return rows
+
+
+@pytest.mark.parametrize("transparent", [False, True])
+@pytest.mark.parametrize("depth", [1, 2, 4, 8, 16])
+def test_grey_png_of_every_depth(depth: int, transparent: bool) -> None:
+    samples = np.random.default_rng(0).integers(0, 2**depth, (9, 13))
+    key = int(samples[0, 0])
+    chunks = png_chunk(b"tRNS", struct.pack(">H", key)) if transparent else b""
+    image = read_image(png(13, 9, depth, 0, packed(samples, depth), chunks))
+    peak = 65535 if depth == 16 else 255
+    assert image.header.peak == peak
+    assert np.array_equal(image.pixels[..., 0], samples * peak // (2**depth - 1))
+    assert image.header.channels == 1 + transparent
+    if transparent:
+        assert np.array_equal(image.pixels[..., 1], np.where(samples == key, 0, peak))
+
+
+@pytest.mark.parametrize("transparent", [False, True])
+@pytest.mark.parametrize("depth", [1, 2, 4, 8])
+def test_palette_png_of_every_depth(depth: int, transparent: bool) -> None:
+    samples = np.random.default_rng(0).integers(0, 2**depth, (9, 13))
+    colours = values("uint8", 2**depth, 4)
+    chunks = png_chunk(b"PLTE", colours[:, :3].tobytes())
+    chunks += png_chunk(b"tRNS", colours[:, 3].tobytes()) if transparent else b""
+    pixels = read_image(png(13, 9, depth, 3, packed(samples, depth), chunks)).pixels
+    assert np.array_equal(pixels, colours[samples][..., : 3 + transparent])
+
+
+@pytest.mark.parametrize(("depth", "dtype"), [(8, "uint8"), (16, "uint16")])
+def test_transparent_colour_of_png(depth: int, dtype: str) -> None:
+    samples = values(dtype, 9, 13, 3)
+    rows = b"".join(b"\0" + row.astype(f">u{depth // 8}").tobytes() for row in samples)
+    key = png_chunk(b"tRNS", struct.pack(">HHH", *(int(value) for value in samples[2, 3])))
+    pixels = read_image(png(13, 9, depth, 2, rows, key)).pixels
+    assert np.array_equal(pixels[..., :3], samples)
+    assert pixels[2, 3, 3] == 0 and (pixels[..., 3] == 0).sum() == 1
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_interlaced_png(tmp_path: Path, dtype: str) -> None:
+    samples = values(dtype, 61, 37, 3)
+    pyvips.Image.new_from_array(samples).pngsave(str(tmp_path / "x.png"), interlace=True)
+    assert np.array_equal(read_image(tmp_path / "x.png").pixels, samples)
+
+
+GAMMA = png_chunk(b"gAMA", struct.pack(">I", 100000))
+WIDE = png_chunk(b"cHRM", struct.pack(">8I", 31270, 32900, 64000, 33000, 21000, 71000, 15000, 6000))
+CODES = png_chunk(b"cICP", bytes([9, 16, 0, 1]))
+
+
+def coloured_png(chunks: bytes, kind: int = 2) -> bytes:
+    channels = 3 if kind == 2 else 1
+    rows = b"".join(b"\0" + row.tobytes() for row in values("uint8", 9, 13 * channels))
+    return png(13, 9, 8, kind, rows, chunks)
+
+
+@pytest.mark.parametrize("chunks", [GAMMA, GAMMA + WIDE, png_chunk(b"sRGB", b"\0"), CODES, GAMMA + WIDE + CODES])
+def test_colour_chunks_of_png_stay_in_png(tmp_path: Path, chunks: bytes) -> None:
+    stream = open_image(coloured_png(chunks))
+    assert write_image(stream, tmp_path / "x.png", by_name("png")) == []
+    written = (tmp_path / "x.png").read_bytes()
+    assert chunks in written
+    open_picture(tmp_path / "x.png").load()
+    assert open_image(written).header.metadata.png_colour == chunks
+
+
+@pytest.mark.parametrize("name", ["jpeg", "tiff", "webp"])
+def test_colour_chunks_of_png_become_a_profile_elsewhere(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "x"
+    assert write_image(open_image(coloured_png(GAMMA + WIDE)), path, by_name(name)) == []
+    profile = open_image(path).header.metadata.icc
+    made = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+    to_srgb = ImageCms.buildTransform(made, ImageCms.createProfile("sRGB"), "RGB", "RGB")
+    linear = PillowImage.new("RGB", (1, 1), (55, 55, 55))
+    assert ImageCms.applyTransform(linear, to_srgb).getpixel((0, 0)) == pytest.approx((128, 128, 128), abs=2)
+    red = made.profile.red_primary[1]
+    assert red[:2] == pytest.approx((0.6484, 0.3309), abs=0.003), "Adobe RGB's red, seen under D50"
+
+
+def test_colour_that_only_png_can_say_is_noticed(tmp_path: Path) -> None:
+    lost = write_image(open_image(coloured_png(CODES)), tmp_path / "x.jpg", by_name("jpeg"))
+    assert len(lost) == 1 and "9-16-0-1" in lost[0]
+    usual = png_chunk(b"gAMA", struct.pack(">I", 45455)) + png_chunk(b"sRGB", b"\0")
+    assert write_image(open_image(coloured_png(usual)), tmp_path / "y.jpg", by_name("jpeg")) == []
+    assert open_image(tmp_path / "y.jpg").header.metadata.icc is None
+    write_image(open_image(coloured_png(GAMMA, kind=0)), tmp_path / "z.jpg", by_name("jpeg"))
+    assert open_image(tmp_path / "z.jpg").header.metadata.icc[16:20] == b"GRAY"
+
+
+TIFF_LAYOUTS = {
+    "plain": {},
+    "tiled": {"tile": (32, 48)},
+    "strips": {"rowsperstrip": 7},
+    "big": {"bigtiff": True},
+    "big-endian": {"byteorder": ">"},
+    "deflate": {"compression": "zlib"},
+}
+
+
+@pytest.mark.parametrize("layout", TIFF_LAYOUTS)
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float16", "float32"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_tiff_layouts(tmp_path: Path, layout: str, dtype: str, channels: int) -> None:
+    samples = values(dtype, 70, 90, channels)
+    kind = "minisblack" if channels == 1 else "rgb"
+    tifffile.imwrite(tmp_path / "x.tif", samples, photometric=kind, **TIFF_LAYOUTS[layout])
+    assert np.array_equal(read_image(tmp_path / "x.tif").pixels, samples.astype(dtype.replace("float16", "float32")))
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
+def test_planar_tiff(tmp_path: Path, dtype: str) -> None:
+    samples = values(dtype, 70, 90, 3)
+    planes = np.ascontiguousarray(np.moveaxis(samples, 2, 0))
+    tifffile.imwrite(tmp_path / "x.tif", planes, photometric="rgb", planarconfig="separate")
+    assert np.array_equal(read_image(tmp_path / "x.tif").pixels, samples)
+
+
+@pytest.mark.parametrize("compression", ["lzw", "deflate", "packbits", "jpeg"])
+@pytest.mark.parametrize("tile", [False, True])
+def test_tiff_compressions(tmp_path: Path, compression: str, tile: bool) -> None:
+    predictor = "horizontal" if compression in ("lzw", "deflate") else "none"
+    source = pyvips.Image.new_from_array(values("uint8", 70, 90, 3))
+    source.tiffsave(str(tmp_path / "x.tif"), compression=compression, predictor=predictor, tile=tile)
+    expected = np.asarray(open_picture(tmp_path / "x.tif").convert("RGB")).astype(int)
+    assert np.abs(read_image(tmp_path / "x.tif").pixels - expected).max() <= (2 if compression == "jpeg" else 0)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
+@pytest.mark.parametrize("channels", [2, 4])
+def test_alpha_of_tiff_is_divided_where_it_was_multiplied(tmp_path: Path, dtype: str, channels: int) -> None:
+    peak = 1 if dtype == "float32" else np.iinfo(dtype).max
+    samples = values(dtype, 40, 50, channels)
+    samples[..., -1] = np.maximum(samples[..., -1], peak / 2)
+    kind = "minisblack" if channels == 2 else "rgb"
+    options = {"photometric": kind, "planarconfig": "contig"}
+    tifffile.imwrite(tmp_path / "x.tif", samples, extrasamples=["unassalpha"], **options)
+    assert np.array_equal(read_image(tmp_path / "x.tif").pixels, samples)
+    multiplied = samples.astype(np.float64)
+    multiplied[..., :-1] *= multiplied[..., -1:] / peak
+    tifffile.imwrite(tmp_path / "y.tif", multiplied.astype(dtype), extrasamples=["assocalpha"], **options)
+    difference = np.abs(read_image(tmp_path / "y.tif").pixels.astype(float) - samples)
+    assert difference.max() <= (1e-5 if peak == 1 else 3)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_white_may_be_zero_and_colours_in_a_table(tmp_path: Path, dtype: str) -> None:
+    samples = values(dtype, 20, 30)
+    tifffile.imwrite(tmp_path / "x.tif", samples, photometric="miniswhite")
+    assert np.array_equal(read_image(tmp_path / "x.tif").pixels[..., 0], np.iinfo(dtype).max - samples)
+    table, places = values("uint16", 3, 256), values("uint8", 20, 30)
+    tifffile.imwrite(tmp_path / "y.tif", places, photometric="palette", colormap=table)
+    assert np.array_equal(read_image(tmp_path / "y.tif").pixels, (table.T >> 8)[places])
+
+
+def test_bilevel_tiff(tmp_path: Path) -> None:
+    samples = values("uint8", 20, 30) > 127
+    tifffile.imwrite(tmp_path / "x.tif", samples, photometric="minisblack")
+    assert np.array_equal(read_image(tmp_path / "x.tif").pixels[..., 0], samples * np.uint8(255))
+
+
+def test_integers_of_32_bits_become_16_unless_they_would_be_black(tmp_path: Path) -> None:
+    samples = values("uint32", 20, 30, 3)
+    tifffile.imwrite(tmp_path / "x.tif", samples, photometric="rgb")
+    stream = open_image(tmp_path / "x.tif")
+    assert "cut to 16" in stream.notices[0]
+    assert np.array_equal(stream.read().pixels, samples >> 16)
+    tifffile.imwrite(tmp_path / "x.tif", samples >> 16, photometric="rgb")
+    with pytest.raises(InputError, match="lowest 16 of its 32"):
+        open_image(tmp_path / "x.tif")
+    for signed in ("int16", "int32"):
+        tifffile.imwrite(tmp_path / "x.tif", values(signed, 9, 9), photometric="minisblack")
+        with pytest.raises(InputError, match="not supported"):
+            open_image(tmp_path / "x.tif")
+
+
+@pytest.mark.parametrize(("dtype", "peak"), [("uint8", 255), ("uint16", 65535)])
+def test_cmyk_and_lab_tiff_keep_their_depth(tmp_path: Path, dtype: str, peak: int) -> None:
+    tifffile.imwrite(tmp_path / "x.tif", np.zeros((9, 9, 4), dtype), photometric="separated")
+    image = read_image(tmp_path / "x.tif")
+    assert image.pixels.dtype == dtype and image.pixels.min() > 0.97 * peak
+    if dtype == "uint16":
+        middle = np.zeros((9, 9, 3), dtype)
+        middle[..., 0] = peak // 2
+        tifffile.imwrite(tmp_path / "x.tif", middle, photometric="cielab")
+        image = read_image(tmp_path / "x.tif")
+        assert image.pixels.dtype == dtype and np.abs(image.pixels / peak - 119 / 255).max() < 0.01
+
+
+@pytest.mark.parametrize("lossless", [False, True])
+@pytest.mark.parametrize("channels", [3, 4])
+def test_webp(tmp_path: Path, lossless: bool, channels: int) -> None:
+    PillowImage.fromarray(values("uint8", 40, 30, channels)).save(tmp_path / "x.webp", lossless=lossless, exact=True)
+    expected = np.asarray(open_picture(tmp_path / "x.webp")).astype(int)
+    assert np.abs(read_image(tmp_path / "x.webp").pixels - expected).max() <= 1
+
+
+NETPBM = [
+    (b"P1 3 2\n101\n0 1 0\n", [[0, 255, 0], [255, 0, 255]], "uint8"),
+    (b"P2\n# a remark\n3 2 4\n0 1 2\n4 4 3", [[0, 64, 128], [255, 255, 191]], "uint8"),
+    (b"P2 2 1 65535 258 65535", [[258, 65535]], "uint16"),
+    (b"P3 1 1 1023 0 1023 512", [[[0, 65535, 32800]]], "uint16"),
+    (b"P4 10 1\n\xa0\x40", [[0, 255, 0, 255, 255, 255, 255, 255, 255, 0]], "uint8"),
+    (b"P5 2 1 255\n\x07\xff", [[7, 255]], "uint8"),
+    (b"P5 2 1 # a remark\n65535\n\x01\x02\xff\xff", [[258, 65535]], "uint16"),
+    (b"P6 1 1 1023\n\x00\x00\x03\xff\x02\x00", [[[0, 65535, 32800]]], "uint16"),
+]
+
+
+@pytest.mark.parametrize(("content", "expected", "dtype"), NETPBM)
+def test_netpbm(content: bytes, expected: list, dtype: str) -> None:
+    pixels = read_image(content).pixels
+    assert pixels.dtype == dtype
+    assert np.array_equal(pixels.squeeze(), np.array(expected).squeeze())
+    cut = content.rstrip()[:-1] if content[1:2] in b"456" else content.rstrip().rpartition(b" ")[0]
+    with pytest.raises(InputError):
+        read_image(cut)
+
+
+OTHERS = [("tga", m) for m in ("L", "RGB", "RGBA")] + [("jp2", m) for m in ("L", "LA", "RGB", "RGBA", "I;16")]
+
+
+@pytest.mark.parametrize(
+    ("extension", "mode"), [*OTHERS, ("bmp", "L"), ("bmp", "RGB"), ("gif", "RGB"), ("ico", "RGBA")]
+)
+def test_formats_of_pillow(tmp_path: Path, extension: str, mode: str) -> None:
+    channels = {"L": (), "LA": (2,), "RGB": (3,), "RGBA": (4,), "I;16": ()}[mode]
+    samples = values("uint16" if mode == "I;16" else "uint8", 32, 32, *channels)
+    path = tmp_path / f"x.{extension}"
+    PillowImage.fromarray(samples).save(path, **({"sizes": [(16, 16), (32, 32)]} if extension == "ico" else {}))
+    expected = open_picture(path)
+    expected = np.asarray(expected.convert("RGB") if extension == "gif" else expected)
+    pixels = read_image(path).pixels
+    assert np.array_equal(pixels.squeeze(), expected) and pixels.dtype == samples.dtype
+
+
+def test_formats_go_by_content_and_tga_by_its_end_or_name(tmp_path: Path) -> None:
+    PillowImage.fromarray(values("uint8", 9, 9, 3)).save(tmp_path / "x.tga")
+    content = (tmp_path / "x.tga").read_bytes()
+    assert detect(content, "standard input").name == "tga"
+    (tmp_path / "old.tga").write_bytes(content[: 18 + 9 * 9 * 3])
+    assert read_image(tmp_path / "old.tga").pixels.shape == (9, 9, 3)
+    with pytest.raises(InputError, match="not an image"):
+        detect(content[: 18 + 9 * 9 * 3], "standard input")
+
+
+@pytest.mark.parametrize(
+    "content", [b"<?xml version='1.0'?>\n<svg/>", b"%PDF-1.7", b"%!PS-Adobe-3.0 EPSF-3.0", b"PK\3\4"]
+)
+def test_documents_are_no_images(content: bytes) -> None:
+    with pytest.raises(InputError, match=r": an? .*, not an image$"):
+        open_image(content)
+
+
+@pytest.mark.parametrize("extension", ["tif", "gif", "webp", "png"])
+def test_the_first_of_several_pictures(tmp_path: Path, extension: str) -> None:
+    frames = [PillowImage.new("RGB", (8, 8), (200, 80 * i, 0)) for i in range(3)]
+    frames[0].save(tmp_path / f"x.{extension}", save_all=True, append_images=frames[1:])
+    with pytest.raises(InputError, match="holds 3") as caught:
+        open_image(tmp_path / f"x.{extension}")
+    assert "--first-frame" in caught.value.hint
+    stream = open_image(tmp_path / f"x.{extension}", options=ReadOptions(first_frame=True))
+    assert "first was taken" in stream.notices[0]
+    pixels = stream.read().pixels
+    assert pixels.shape[:2] == (8, 8) and np.abs(pixels[0, 0, :3].astype(int) - (200, 0, 0)).max() < 6
+
+
+def test_the_first_picture_of_a_phone_is_taken(tmp_path: Path, photo) -> None:
+    picture = PillowImage.fromarray(photo(64, 48))
+    picture.save(tmp_path / "x.mpo", save_all=True, append_images=[picture])
+    stream = open_image(tmp_path / "x.mpo")
+    assert "holds 2 pictures" in stream.notices[0] and stream.read().pixels.shape == (64, 48, 3)
+
+
+def bombs() -> dict[str, bytes]:
+    side = 60000
+    bmp = struct.pack("<IHHIIiiHHIIiiII", 100, 0, 0, 54, 40, side, side, 1, 24, 0, 0, 0, 0, 0, 0)
+    tga = struct.pack("<BBBHHBHHHHBB", 0, 0, 2, 0, 0, 0, 0, 0, side, side, 24, 0)
+    siz = struct.pack(">HHH8IH", 0xFF51, 47, 0, side, side, 0, 0, side, side, 0, 0, 3) + b"\7\1\1" * 3
+    return {
+        "png": png(side, side, 8, 2, b"0"),
+        "bmp": b"BM" + bmp + bytes(30),
+        "ppm": b"P6 60000 60000 255\n" + bytes(30),
+        "tga": tga + bytes(100) + bytes(8) + b"TRUEVISION-XFILE.\0",
+        "j2k": b"\xff\x4f" + siz + b"\xff\x90\0\x0a" + bytes(30),
+    }
+
+
+@pytest.mark.parametrize("name", bombs())
+def test_huge_images_are_refused_by_their_header(name: str) -> None:
+    with pytest.raises(InputError, match="60000x60000 is more than 268402689 pixels") as caught:
+        open_image(bombs()[name])
+    assert "--max-pixels" in caught.value.hint
+
+
+def test_the_limit_of_pixels_can_be_moved(tmp_path: Path) -> None:
+    content = coloured_png(b"")
+    with pytest.raises(InputError, match="13x9 is more than 116 pixels"):
+        open_image(content, options=ReadOptions(max_pixels=116))
+    assert read_image(content, options=ReadOptions(max_pixels=None)).pixels.shape == (9, 13, 3)
+
+
+@pytest.mark.parametrize("extension", ["jpg", "png", "tif", "bmp", "tga", "ppm", "gif"])
+def test_damaged_files_give_what_there_is_if_asked(tmp_path: Path, photo, extension: str) -> None:
+    path = tmp_path / f"x.{extension}"
+    PillowImage.fromarray(photo(300, 200)).save(path, **({"interlace": 0} if extension == "gif" else {}))
+    whole = read_image(path).pixels
+    content = path.read_bytes()
+    assert open_image(path, options=ReadOptions(allow_damaged=True)).notices == ()
+    path.write_bytes(content[: len(content) * 2 // 3])
+    with pytest.raises(InputError):
+        read_image(path)
+    stream = open_image(path, options=ReadOptions(allow_damaged=True))
+    assert "is damaged" in stream.notices[0]
+    saved = stream.read().pixels
+    part = slice(-90, None) if extension in ("bmp", "tga") else slice(90)
+    assert saved.shape[:2] == whole.shape[:2] and np.array_equal(saved[part, :, :3], whole[part])
+
+
+def test_tiles_missing_from_jpeg_2000_are_damage(tmp_path: Path) -> None:
+    PillowImage.fromarray(values("uint8", 64, 64, 3)).save(tmp_path / "x.j2k", tile_size=(32, 32))
+    content = bytearray((tmp_path / "x.j2k").read_bytes())
+    assert read_image(bytes(content)).pixels.shape == (64, 64, 3)
+    content[8:16] = struct.pack(">II", 9000, 9000)
+    with pytest.raises(InputError, match="tiles are missing"):
+        read_image(bytes(content))
+
+
+WRITABLE_FILES = ["png", "jpg", "tif", "webp"]
+FUZZED = [*WRITABLE_FILES, "gif", "bmp", "tga", "ppm", "jp2", "ico"]
+
+
+@pytest.mark.parametrize("extension", FUZZED)
+def test_any_bytes_end_in_an_image_or_one_line(tmp_path: Path, photo, capfd, extension: str) -> None:
+    path = tmp_path / f"x.{extension}"
+    PillowImage.fromarray(photo(40, 48)).save(path)
+    original = path.read_bytes()
+    rng = np.random.default_rng(0)
+    for turn in range(60):
+        content = bytearray(original)
+        for place in rng.integers(0, min(len(content), 300 if turn % 2 else len(content)), rng.integers(1, 8)):
+            content[place] = rng.integers(256)
+        content = content[: rng.integers(1, len(content))] if turn % 5 == 0 else content
+        options = ReadOptions(max_pixels=10**6, allow_damaged=turn % 3 == 0, first_frame=True)
+        try:
+            with warnings.catch_warnings():
+                image = read_image(bytes(content), f"x.{extension}", options)
+            assert image.pixels.size
+        except InputError as error:
+            assert "\n" not in str(error)
+    printed = capfd.readouterr()
+    assert printed.out == "" and printed.err == ""
+
+
+def test_absurd_sizes_are_refused_without_a_word_from_glib(capfd) -> None:
+    file = io.BytesIO()
+    PillowImage.new("RGB", (48, 40)).save(file, "AVIF")
+    content = file.getvalue().replace(struct.pack(">II", 48, 40), struct.pack(">II", 48, 0x0D000028))
+    for absurd in (content, png(48, 0x0D000028, 8, 2, b"0")):
+        with pytest.raises(InputError):
+            read_image(absurd)
+    printed = capfd.readouterr()
+    assert printed.out == "" and printed.err == ""
+
+
+def test_cmyk_jpeg_without_the_adobe_marker(tmp_path: Path, photo) -> None:
+    inks = np.concatenate([photo(48, 64), np.full((48, 64, 1), 20, np.uint8)], axis=2)
+    content = pyvips.Image.new_from_array(inks).copy(interpretation="cmyk").jpegsave_buffer(Q=98)
+    place = content.find(b"\xff\xee\x00\x0eAdobe")
+    assert place > 0
+    bare = content[:place] + content[place + 16 :]
+    assert np.array_equal(read_image(bare).pixels, read_image(content).pixels)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_progressive_jpeg(tmp_path: Path, photo, mode: str) -> None:
+    PillowImage.fromarray(photo(50, 70)).convert(mode).save(tmp_path / "x.jpg", progressive=True, quality=95)
+    expected = np.asarray(open_picture(tmp_path / "x.jpg")).astype(int)
+    assert np.abs(read_image(tmp_path / "x.jpg").pixels.squeeze() - expected).max() <= 3
