@@ -360,3 +360,19 @@ def test_info_says_what_a_file_holds(picture: Path) -> None:
     assert "png, 50x40, RGB, uint8" in stdout and "not made by imgrestore" in stdout
     assert json.loads(invoke("info", picture, "--json")[1])["made_by"] is None
     assert invoke("info", picture.with_name("none.png"))[0] == 1
+
+
+def test_what_is_accepted_of_a_file(picture: Path, tmp_path: Path, photo) -> None:
+    frames = [PillowImage.fromarray(photo(20, 30, seed=i)) for i in range(2)]
+    animation, damaged = tmp_path / "moving.gif", tmp_path / "cut.jpg"
+    frames[0].save(animation, save_all=True, append_images=frames[1:])
+    PillowImage.fromarray(photo(200, 200)).save(damaged)
+    damaged.write_bytes(damaged.read_bytes()[:-3000])
+    arguments = ["restore", "--model", "bicubic", "-o", tmp_path / "out.png", "--overwrite"]
+    for path, option in ((animation, "--first-frame"), (damaged, "--allow-damaged")):
+        assert invoke(*arguments, path)[0] == 1
+        assert invoke(*arguments, path, option)[0] == 0
+    code, _, stderr = invoke(*arguments, picture, "--max-pixels", "1k")
+    assert code == 1 and "--max-pixels 2000" in stderr
+    assert invoke(*arguments, picture, "--max-pixels", "none")[0] == 0
+    assert invoke(*arguments, picture, "--max-pixels", "many")[0] == 2

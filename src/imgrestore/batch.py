@@ -166,7 +166,7 @@ def _restore(
     job: Job, restorer: Restorer, options: SaveOptions, advance: Callable[[int], None], announce: _Announcement
 ) -> list[str]:
     """Restore one image and return what a person should know."""
-    source = open_image(job.content if job.content is not None else job.source, job.name)
+    source = open_image(job.content if job.content is not None else job.source, job.name, job.reading)
     restored = restorer.stream(source, (job.width, job.height), job.crop)
     counted = ImageStream(restored.header, _counted(restored.bands, advance))
     if job.destination == STREAM:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from imgrestore.catalogue import Choice
-from imgrestore.codecs import detect, find_images, open_image
+from imgrestore.codecs import ReadOptions, detect, find_images, open_image
 from imgrestore.codecs.formats import WRITABLE, Format, by_extension, by_name
 from imgrestore.errors import ImgrestoreError, InputError, OutputError, UsageError
 from imgrestore.image import Header
@@ -36,6 +36,7 @@ class Job:
         width: Width of the result in pixels.
         height: Height of the result in pixels.
         crop: The part of the result that is wanted, or None for all of it.
+        reading: What is accepted of the input.
     """
 
     source: Path
@@ -46,6 +47,7 @@ class Job:
     width: int
     height: int
     crop: Region | None = None
+    reading: ReadOptions = field(default_factory=ReadOptions)
 
     @property
     def name(self) -> str:
@@ -80,6 +82,7 @@ class Request:
         target: How large results are to be, where the scale alone does not say it.
         crop: The part of the results that is wanted, or None for all of it.
         template: How outputs are called, or None for the usual names.
+        reading: What is accepted of the inputs.
         stdin: Content of standard input, if it is an input.
     """
 
@@ -92,6 +95,7 @@ class Request:
     target: Target = field(default_factory=Target)
     crop: Region | None = None
     template: Template | None = None
+    reading: ReadOptions = field(default_factory=ReadOptions)
     stdin: bytes | None = None
 
 
@@ -182,7 +186,7 @@ def _job(item: _Found, request: Request, choice: Choice, forced: Format | None, 
     name = str(item.source)
     if item.source == STREAM:
         data, name = request.stdin or b"", "standard input"
-    stream = open_image(data, name)
+    stream = open_image(data, name, request.reading)
     header = stream.header
     own = detect(data, name)
     form = forced or (own if own.writable else by_name("png"))
@@ -193,7 +197,7 @@ def _job(item: _Found, request: Request, choice: Choice, forced: Format | None, 
     _check_format(name, header, *((request.crop.width, request.crop.height) if request.crop else (width, height)), form)
     destination = _destination(item, request, choice, form, single_file, (width, height))
     content = request.stdin if item.source == STREAM else None
-    return Job(item.source, content, destination, form, header, width, height, request.crop)
+    return Job(item.source, content, destination, form, header, width, height, request.crop, request.reading)
 
 
 def _format(request: Request, single_file: bool) -> Format | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 from contextlib import closing, nullcontext
@@ -64,6 +65,11 @@ def restore(
         bool, typer.Option("--retry-failed", help="With --resume: try again what failed before.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Say what would be done, and stop.")] = False,
+    max_pixels: Annotated[
+        str, typer.Option(help="Refuse photos of more pixels than this, such as 500M; none for no limit.")
+    ] = "268402689",
+    allow_damaged: Annotated[bool, typer.Option(help="Restore what there is of a damaged file.")] = False,
+    first_frame: Annotated[bool, typer.Option(help="Take the first picture of an animation or several pages.")] = False,
     device: Device = "auto",
     precision: PrecisionOption = "auto",
     tile: Tile = None,
@@ -71,6 +77,7 @@ def restore(
     json: Json = False,
 ) -> None:
     """Restore photos: each output is complete or not there, inputs are never touched."""
+    from imgrestore.codecs import ReadOptions
     from imgrestore.jobs import STREAM, Plan, Request, plan
     from imgrestore.ledger import Split
     from imgrestore.names import Template
@@ -88,6 +95,7 @@ def restore(
             "-0 is about the list of --files-from", hint="find … -print0 | imgrestore restore --files-from - -0"
         )
     stdin = _read_stdin(given) if STREAM in given else None
+    reading = ReadOptions(_pixels(max_pixels), allow_damaged, first_frame)
     request = Request(
         given,
         output=Path(output) if output is not None else None,
@@ -98,6 +106,7 @@ def restore(
         target=target,
         crop=_region(crop) if crop is not None else None,
         template=Template(name) if name is not None else None,
+        reading=reading,
         stdin=stdin,
     )
     planned = plan(request, choice)
@@ -112,7 +121,12 @@ def restore(
         raise UsageError("--resume needs a folder of outputs", hint="give -o FOLDER/; its manifest says what is done")
     ledger = None
     if folder is not None and (resume or not dry_run):
-        ledger = _ledger(folder, choice, saving | {"strength": strength, "precision": precision, "crop": crop})
+        ledger = _ledger(
+            folder,
+            choice,
+            saving
+            | {"strength": strength, "precision": precision, "crop": crop, "reading": [allow_damaged, first_frame]},
+        )
     split = Split(planned.jobs, (), ())
     if ledger is not None and resume:
         split = ledger.split(planned.jobs, retry_failed=retry_failed, overwrite=overwrite)
@@ -161,6 +175,16 @@ def _choose(model: str | None, task: str | None, scale: float | None) -> Choice:
     if model and task:
         raise UsageError("--model and --task both name a model", hint="leave one out")
     return choose(model or task_model(task or "upscale"), scale)
+
+
+def _pixels(text: str) -> int | None:
+    """Read a number of pixels such as ``500M``, or ``none``."""
+    match = re.fullmatch(r"(\d+)([kmg]?)", text.strip().lower())
+    if text.strip().lower() == "none":
+        return None
+    if match is None:
+        raise UsageError(f"--max-pixels {text}: not a number of pixels", hint="write for example 500M, or none")
+    return int(match[1]) * {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}[match[2]]
 
 
 def _region(text: str) -> Region:
