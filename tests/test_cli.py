@@ -376,3 +376,17 @@ def test_what_is_accepted_of_a_file(picture: Path, tmp_path: Path, photo) -> Non
     assert code == 1 and "--max-pixels 2000" in stderr
     assert invoke(*arguments, picture, "--max-pixels", "none")[0] == 0
     assert invoke(*arguments, picture, "--max-pixels", "many")[0] == 2
+
+
+@pytest.mark.parametrize("extension", ["png", "jpg", "tif", "webp"])
+def test_results_say_how_they_were_made(extension: str, picture: Path, tmp_path: Path) -> None:
+    out = tmp_path / f"out.{extension}"
+    arguments = ["restore", picture, "--scale", "2", "--strength", "0.5", "-o", out, "--overwrite"]
+    assert invoke(*arguments)[0] == 0
+    made = json.loads(invoke("info", out, "--json")[1])["made_by"]
+    assert made["model"] == "resnet-sr" and len(made["weights"]) == 64
+    assert made["parameters"]["strength"] == 0.5 and made["parameters"]["width"] == 100
+    assert "made by imgrestore" in invoke("info", out)[1]
+    for option in ("--no-stamp", "--strip-metadata"):
+        assert invoke(*arguments, option)[0] == 0
+        assert (json.loads(invoke("info", out, "--json")[1])["made_by"] is None) == (option == "--no-stamp")

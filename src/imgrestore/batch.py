@@ -20,6 +20,7 @@ from imgrestore.image import ImageStream, Pixels
 from imgrestore.jobs import STREAM, Job
 from imgrestore.ledger import Ledger
 from imgrestore.manifest import Entry
+from imgrestore.provenance import Carrying
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,7 @@ def run(
     options: SaveOptions,
     advance: Callable[[int], None],
     ledger: Ledger | None = None,
+    carrying: Carrying | None = None,
 ) -> Iterator[Record]:
     """Restore images one after the other; a failure is recorded and the next one begins.
 
@@ -88,6 +90,7 @@ def run(
         options: How results are compressed.
         advance: Told how many more pixels of results are done.
         ledger: Where it is written down for ``--resume``.
+        carrying: What outputs carry besides pixels; by default what their inputs carried.
 
     Yields:
         One record per job, when it has ended.
@@ -107,7 +110,8 @@ def run(
         restorer.notices.clear()
         try:
             entry = ledger.open_entry(job) if ledger is not None else None
-            warnings = _restore(job, restorer, options, count, _Announcement(ledger, entry))
+            announce = _Announcement(ledger, entry)
+            warnings = _restore(job, restorer, options, count, announce, carrying or Carrying())
         except ImgrestoreError as error:
             advance(job.pixels - done)
             seconds = _since(began)
@@ -163,14 +167,21 @@ def _since(began: float) -> float:
 
 
 def _restore(
-    job: Job, restorer: Restorer, options: SaveOptions, advance: Callable[[int], None], announce: _Announcement
+    job: Job,
+    restorer: Restorer,
+    options: SaveOptions,
+    advance: Callable[[int], None],
+    announce: _Announcement,
+    carrying: Carrying,
 ) -> list[str]:
     """Restore one image and return what a person should know."""
     source = open_image(job.content if job.content is not None else job.source, job.name, job.reading)
     restored = restorer.stream(source, (job.width, job.height), job.crop)
-    counted = ImageStream(restored.header, _counted(restored.bands, advance))
+    facts = {"width": job.width, "height": job.height, "precision": str(restorer.precision)}
+    metadata, notes = carrying.of(restored.header.metadata, facts)
+    counted = ImageStream(replace(restored.header, metadata=metadata), _counted(restored.bands, advance))
     if job.destination == STREAM:
-        return [*source.notices, *_to_stdout(counted, job, options)]
+        return [*source.notices, *notes, *_to_stdout(counted, job, options)]
     try:
         job.destination.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -178,7 +189,7 @@ def _restore(
     with replacing(job.destination) as temporary:
         lost = write_image(counted, temporary, job.form, options)
         announce(temporary)
-    return [*source.notices, *lost]
+    return [*source.notices, *notes, *lost]
 
 
 def _to_stdout(stream: ImageStream, job: Job, options: SaveOptions) -> list[str]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from xml.sax.saxutils import quoteattr, unescape
+
+from imgrestore.image import Metadata
 
 NAMESPACE = "urn:imgrestore:provenance#"
 """Names the attributes in XMP."""
@@ -69,6 +71,36 @@ class Stamp:
             return cls(**values, parameters=parameters)
         except (TypeError, ValueError):
             return None
+
+
+@dataclass(frozen=True)
+class Carrying:
+    """What outputs carry besides pixels.
+
+    Attributes:
+        stamp: Says how they were made, or None to leave that out.
+        strip: Whether everything is left out that the colours do not depend on.
+    """
+
+    stamp: Stamp | None = None
+    strip: bool = False
+
+    def of(self, metadata: Metadata, facts: dict[str, Any]) -> tuple[Metadata, tuple[str, ...]]:
+        """Return what an output carries, and what a person should know of it.
+
+        Args:
+            metadata: What its input carried.
+            facts: Parameters of this output, for the stamp.
+        """
+        if self.strip:
+            metadata = Metadata(icc=metadata.icc, png_colour=metadata.png_colour)
+        if self.stamp is None:
+            return metadata, ()
+        stamp = replace(self.stamp, parameters=self.stamp.parameters | facts)
+        packet = stamp.into(metadata.xmp)
+        if packet is None:
+            return metadata, ("its XMP is of a form that cannot take a note of how it was made",)
+        return replace(metadata, xmp=packet), ()
 
 
 def _quoted(text: str) -> str:

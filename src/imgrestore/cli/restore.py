@@ -24,6 +24,7 @@ from imgrestore.errors import ImgrestoreError, InputError, UsageError
 if TYPE_CHECKING:
     from imgrestore.jobs import Plan, Request
     from imgrestore.ledger import Ledger, Split
+    from imgrestore.provenance import Carrying, Stamp
     from imgrestore.tiling import Region
 
 
@@ -70,6 +71,12 @@ def restore(
     ] = "268402689",
     allow_damaged: Annotated[bool, typer.Option(help="Restore what there is of a damaged file.")] = False,
     first_frame: Annotated[bool, typer.Option(help="Take the first picture of an animation or several pages.")] = False,
+    strip_metadata: Annotated[
+        bool, typer.Option("--strip-metadata", help="Keep nothing but pixels and colour profile.")
+    ] = False,
+    no_stamp: Annotated[
+        bool, typer.Option("--no-stamp", help="Leave out the note of how the result was made.")
+    ] = False,
     device: Device = "auto",
     precision: PrecisionOption = "auto",
     tile: Tile = None,
@@ -81,6 +88,7 @@ def restore(
     from imgrestore.jobs import STREAM, Plan, Request, plan
     from imgrestore.ledger import Split
     from imgrestore.names import Template
+    from imgrestore.provenance import Carrying
     from imgrestore.sizes import Target
 
     if retry_failed and not resume:
@@ -116,17 +124,13 @@ def restore(
         if sys.stdout.isatty():
             raise UsageError("an image is not written to a terminal", hint="redirect standard output, or give -o FILE")
     saving = {"quality": quality, "subsampling": subsampling, "lossless": lossless}
+    made = {"strength": strength, "precision": precision, "crop": crop, "reading": [allow_damaged, first_frame]}
     folder = _folder(request, planned)
     if resume and folder is None:
         raise UsageError("--resume needs a folder of outputs", hint="give -o FOLDER/; its manifest says what is done")
     ledger = None
     if folder is not None and (resume or not dry_run):
-        ledger = _ledger(
-            folder,
-            choice,
-            saving
-            | {"strength": strength, "precision": precision, "crop": crop, "reading": [allow_damaged, first_frame]},
-        )
+        ledger = _ledger(folder, choice, saving | made | {"strip": strip_metadata, "no_stamp": no_stamp})
     split = Split(planned.jobs, (), ())
     if ledger is not None and resume:
         split = ledger.split(planned.jobs, retry_failed=retry_failed, overwrite=overwrite)
@@ -142,6 +146,7 @@ def restore(
             choice,
             ledger,
             saving,
+            Carrying(None if no_stamp else _stamp(choice, {"strength": strength, "crop": crop}), strip_metadata),
             device=device,
             precision=precision,
             tile=tile,
@@ -151,6 +156,16 @@ def restore(
     outcome.sum_up()
     if outcome.failed:
         raise typer.Exit(1)
+
+
+def _stamp(choice: Choice, parameters: dict[str, Any]) -> Stamp:
+    """Return what results say of how they were made."""
+    from imgrestore.manifest import content_hash
+    from imgrestore.provenance import Stamp
+
+    weights = "" if choice.weights is None else content_hash(choice.weights)
+    given = {name: value for name, value in parameters.items() if value is not None}
+    return Stamp(__version__, choice.entry.name, weights, {"scale": choice.scale, **given})
 
 
 def _folder(request: Request, planned: Plan) -> Path | None:
@@ -232,6 +247,7 @@ def _run(
     choice: Choice,
     ledger: Ledger | None,
     saving: dict[str, Any],
+    carrying: Carrying,
     **options: Any,
 ) -> None:
     """Restore what was planned and is not done."""
@@ -255,5 +271,5 @@ def _run(
     console.detail(f"{choice.entry.name} x{choice.network_scale:g}, {weights}, {restorer.device} {restorer.precision}")
     console.detail(f"tiles of at most {'x'.join(map(str, restorer.choose_tile(1)))} pixels")
     with console.meter("restoring", sum(job.pixels for job in split.todo), "MP", 1e6) as meter:
-        for record in run(split.todo, restorer, choice.name, SaveOptions(**saving), meter.advance, ledger):
+        for record in run(split.todo, restorer, choice.name, SaveOptions(**saving), meter.advance, ledger, carrying):
             outcome.report(record)
