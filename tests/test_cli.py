@@ -128,7 +128,7 @@ def test_what_a_file_carries_survives(tmp_path: Path, photo) -> None:
         (["restore", "missing.png", "--model", "bicubic"], 1, "no such file"),
         (["restore", "a.png", "--model", "bicubick"], 2, "did you mean 'bicubic'"),
         (["restore", "a.png", "--model", "bicubic", "--task", "upscale"], 2, "leave one out"),
-        (["restore", "a.png", "--task", "denoise"], 2, "no model for the task"),
+        (["restore", "a.png", "--task", "deblur"], 2, "no model for the task"),
         (["restore", "a.png", "--model", "bicubic", "--scale", "nan"], 2, "scale must be"),
         (["restore", "a.png", "--model", "bicubic", "--memory", "lots"], 2, "not a size"),
         (["restore", "a.png", "--model", "bicubic", "--device", "gpu"], 2, "no device is called"),

@@ -157,8 +157,8 @@ def test_choices_of_model_and_scale(tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="scale must be"):
             choose("bicubic", bad)
     assert task_model("upscale") == "resnet-sr"
-    with pytest.raises(ImgrestoreError, match="no model for the task 'denoise'"):
-        task_model("denoise")
+    with pytest.raises(ImgrestoreError, match="no model for the task 'deblur'"):
+        task_model("deblur")
 
 
 @pytest.mark.parametrize(

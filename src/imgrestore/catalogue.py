@@ -14,7 +14,7 @@ from imgrestore.registry import ModelEntry
 _PICKLED = (".pth", ".pt", ".ckpt", ".bin", ".pkl", ".onnx")
 """Endings of weights in formats that are not read."""
 
-DEFAULT_MODELS = {"upscale": "resnet-sr"}
+DEFAULT_MODELS = {"upscale": "resnet-sr", "denoise": "resnet-denoise"}
 """The model that does a task when none is named."""
 
 
