@@ -277,3 +277,13 @@ def test_a_crop_computes_only_its_tiles() -> None:
     model = Fixed()
     Restorer(model).stream(Image(np.zeros((200, 200, 3), np.uint8)).stream(), None, Region(100, 100, 10, 10)).read()
     assert model.blocks <= 9
+
+
+def test_streams_of_one_restorer_do_not_disturb_each_other() -> None:
+    restorer = Restorer(random_model("resnet-sr", 2), tile=16, precision="fp32")
+    source = Image((image(150, 40).permute(1, 2, 0).numpy() * 255).astype(np.uint8))
+    whole = restorer.restore(source).pixels
+    bands = restorer.stream(source.stream()).bands
+    first = next(bands)
+    restorer.stream(source.stream(), None, Region(0, 0, 4, 4)).read()
+    assert np.array_equal(np.concatenate([first, *bands]), whole)

@@ -84,7 +84,6 @@ class Restorer:
         if self.precision == "fp32":
             forbid_tf32()
         self.model = self.model.eval()
-        self._wanted: Region | None = None
         self._network = copy.deepcopy(self.model) if self.precision != "fp32" else self.model
         self._network.to(self.device, DTYPES[self.precision], memory_format=torch.channels_last)  # type: ignore[call-overload]
 
@@ -100,7 +99,6 @@ class Restorer:
     def restore_tensor(self, lq: Tensor) -> Tensor:
         """Restore one float RGB image (3, H, W) in [0, 1], without rounding or clipping the result."""
         height, width = lq.shape[-2:]
-        self._wanted = None
         across, down = self.output_size(width, height)
         return torch.cat(list(self._colour(iter([lq.float()]), (height, width), (down, across))), dim=-2)
 
@@ -133,15 +131,15 @@ class Restorer:
     def _rows(self, source: ImageStream, result: Header, crop: Region | None) -> Iterator[Pixels]:
         header = source.header
         extent, target = (header.height, header.width), (result.height, result.width)
-        self._wanted = crop and crop.source(target[1] / extent[1], target[0] / extent[0], _RESAMPLING_REACH)
+        wanted = crop and crop.source(target[1] / extent[1], target[0] / extent[0], _RESAMPLING_REACH)
         bands = (_to_tensor(band, header.peak) for band in source.bands)
         if not header.alpha:
-            for band in rebanded(self._colour(bands, extent, target)):
+            for band in rebanded(self._colour(bands, extent, target, wanted)):
                 yield _from_tensor(band, result)
             return
         extended = with_context(bands, header.height, EXTENSION_REACH, extend_under_transparency)
         first, second = itertools.tee(extended)
-        colour = self._colour((band[:3] for band in first), extent, target)
+        colour = self._colour((band[:3] for band in first), extent, target, wanted)
         alpha = (
             resize_rows((band[3:] for band in second), extent, target)
             if target != extent
@@ -151,13 +149,19 @@ class Restorer:
         for colour_band, alpha_band in zip(*pair, strict=True):
             yield _from_tensor(torch.cat([colour_band, alpha_band.clamp(0, 1)]), result)
 
-    def _colour(self, bands: Iterator[Tensor], extent: tuple[int, int], target: tuple[int, int]) -> Iterator[Tensor]:
+    def _colour(
+        self,
+        bands: Iterator[Tensor],
+        extent: tuple[int, int],
+        target: tuple[int, int],
+        wanted: Region | None = None,
+    ) -> Iterator[Tensor]:
         """Restore float RGB bands (3, h, W) of an image of ``extent`` (height, width) to ``target``."""
         if self.model.resampler is not None:
             yield from resize_rows(bands, extent, target, self.model.resampler)
             return
         ours, base = itertools.tee(bands) if self.strength < 1 else (bands, None)
-        rows = self._network_rows(RowWindow(ours), *extent)
+        rows = self._network_rows(RowWindow(ours), *extent, wanted)
         natural = (round(extent[0] * self.model.scale), round(extent[1] * self.model.scale))
         if natural != target:
             rows = resize_rows(rows, natural, target)
@@ -168,13 +172,13 @@ class Restorer:
         for restored, original in zip(rebanded(rows), rebanded(unrestored), strict=True):
             yield original + self.strength * (restored - original)
 
-    def _network_rows(self, source: RowWindow, height: int, width: int) -> Iterator[Tensor]:
+    def _network_rows(self, source: RowWindow, height: int, width: int, wanted: Region | None) -> Iterator[Tensor]:
         if self.model.exact:
-            yield from self._exact_rows(source, height, width)
+            yield from self._exact_rows(source, height, width, wanted)
         else:
-            yield from self._blended_rows(source, height, width)
+            yield from self._blended_rows(source, height, width, wanted)
 
-    def _exact_rows(self, source: RowWindow, height: int, width: int) -> Iterator[Tensor]:
+    def _exact_rows(self, source: RowWindow, height: int, width: int, wanted: Region | None) -> Iterator[Tensor]:
         """Run the network on tiles with their context and keep what the context cannot spoil."""
         halo, padded_height, padded_width = (self._aligned(side) for side in (self.model.halo, height, width))
         rows, columns = self.choose_tile(width)
@@ -187,7 +191,8 @@ class Restorer:
             try:
                 canvas = self._canvas(row, padded_width)
                 for column in exact_spans(padded_width, columns, halo):
-                    self._add_tile(canvas, strip, row, column)
+                    if wanted is None or wanted.meets(row, column):
+                        self._add_tile(canvas, strip, row, column)
             except RuntimeError as error:
                 if not is_out_of_memory(error):
                     raise
@@ -204,7 +209,7 @@ class Restorer:
             del canvas  # before the next one is made
             top = row.keep_stop
 
-    def _blended_rows(self, source: RowWindow, height: int, width: int) -> Iterator[Tensor]:
+    def _blended_rows(self, source: RowWindow, height: int, width: int, wanted: Region | None) -> Iterator[Tensor]:
         """Run a network of fixed size on overlapping blocks and let them fade into each other."""
         block = self.model.native_size or 0
         padded_height, padded_width = max(height, block), max(width, block)
@@ -217,7 +222,8 @@ class Restorer:
             )
             canvas = self._canvas(row, padded_width)
             for column in columns:
-                self._add_tile(canvas, strip, row, column)
+                if wanted is None or wanted.meets(row, column):
+                    self._add_tile(canvas, strip, row, column)
             if pending is not None:
                 canvas[:, : pending.shape[1]] += pending
             final = round(((following.keep_start if following else padded_height) - row.keep_start) * self.model.scale)
@@ -231,8 +237,6 @@ class Restorer:
 
     def _add_tile(self, canvas: Tensor, strip: Tensor, row: Span, column: Span) -> None:
         """Compute the tile where ``row`` and ``column`` cross and add its weighted result to the rows' canvas."""
-        if self._wanted is not None and not self._wanted.meets(row, column):
-            return
         scale = self.model.scale
         restored = self._run(strip[:, :, column.start : column.stop])
         top = round((row.keep_start - row.start) * scale)

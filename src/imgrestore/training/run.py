@@ -24,6 +24,7 @@ from torch import Tensor
 
 from imgrestore import __version__
 from imgrestore.cards import Card
+from imgrestore.datasets.folder import CHECKPOINT
 from imgrestore.datasets.samples import Batch
 from imgrestore.devices import describe_device
 from imgrestore.errors import OutputError, UsageError
@@ -60,7 +61,7 @@ class Run:
     @property
     def checkpoint(self) -> Path:
         """What a resumed run goes on from."""
-        return self.folder / "checkpoint.safetensors"
+        return self.folder / CHECKPOINT
 
     @property
     def best(self) -> Path:
