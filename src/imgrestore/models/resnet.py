@@ -74,15 +74,15 @@ class ResNetSR(_ResNet):
         return skip + self.added(lq)
 
 
-class ResNetDenoiser(_ResNet):
-    """Residual blocks at half resolution that estimate the noise, and take it away from their input."""
+class ResNetRestorer(_ResNet):
+    """Residual blocks at a fraction of the resolution that estimate what the input lacks, and add it."""
 
-    def __init__(self, width: int, blocks: int) -> None:
-        """Build with ``blocks`` residual blocks of ``width`` channels."""
-        super().__init__(2, 2, width, blocks)
+    def __init__(self, fold: int, width: int, blocks: int) -> None:
+        """Build with ``blocks`` residual blocks of ``width`` channels at 1 / ``fold`` of the resolution."""
+        super().__init__(fold, fold, width, blocks)
 
     def forward(self, lq: Tensor) -> Tensor:
-        """Denoise (N, 3, H, W) in [0, 1]; height and width are even."""
+        """Restore (N, 3, H, W) in [0, 1]; height and width are multiples of ``fold``."""
         return lq.float() + self.added(lq)
 
 
@@ -103,6 +103,17 @@ def resnet_sr(scale: int = 4, width: int = 48, blocks: int = 6) -> ResNetSR:
     scales=(1,),
     paper="K. Zhang et al., IEEE TIP 27, 2018, arXiv:1710.04026; B. Lim et al., CVPRW 2017, arXiv:1707.02921",
 )
-def resnet_denoise(scale: int = 1, width: int = 48, blocks: int = 5) -> ResNetDenoiser:
+def resnet_denoise(scale: int = 1, width: int = 48, blocks: int = 5) -> ResNetRestorer:
     """Blind denoiser at half resolution, for noise of any strength."""
-    return ResNetDenoiser(width, blocks)
+    return ResNetRestorer(2, width, blocks)
+
+
+@register_model(
+    task="deblur",
+    default_scale=1,
+    scales=(1,),
+    paper="S. Nah et al., CVPR 2017, arXiv:1612.02177; B. Lim et al., CVPRW 2017, arXiv:1707.02921",
+)
+def resnet_deblur(scale: int = 1, fold: int = 4, width: int = 96, blocks: int = 6) -> ResNetRestorer:
+    """Blind deblurring at a fraction of the resolution, where a kernel sees far."""
+    return ResNetRestorer(fold, width, blocks)
