@@ -34,6 +34,7 @@ SMALL = ["width=8", "blocks=1", "patch=12", "batch=2", "images=1", "log_every=2"
 TINY = {
     "resnet": SMALL,
     "block": ["images=1", "log_every=2", "checkpoint_every=3", "batch=8", "size=36"],
+    "sfl": [*SMALL[:1], "data.kind=photos", "accumulate=2", *SMALL[2:-1]],
 }
 UNTIMED = ("steps_per_second", "waiting")
 
@@ -368,6 +369,13 @@ def test_accumulated_batches_make_the_step_of_one_large_batch(photo) -> None:
         training.advance(list(pieces))
         weights.append(training.model.state_dict())
     assert all(torch.allclose(weights[0][name], weights[1][name], atol=1e-7) for name in weights[0])
+
+
+def test_a_step_of_paper_003_goes_over_all_images_whatever_their_sizes(photo_folder: Path, tmp_path: Path) -> None:
+    changes = ["width=4", "size=40", "accumulate=6", "epochs=3", "log_every=1"]
+    finish(load_recipe("sfl-cae", changes), photo_folder, tmp_path / "run")
+    assert [(r["step"], r["epoch"]) for r in records(tmp_path / "run")] == [(1, 1), (2, 2), (3, 3)]
+    assert {tuple(r["terms"]) for r in records(tmp_path / "run")} == {("mse", "sfl-log")}
 
 
 def test_a_run_can_be_measured_in_minutes(photo_folder: Path, tmp_path: Path) -> None:
