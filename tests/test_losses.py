@@ -26,6 +26,7 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("focal-frequency", {"alpha": 0}),
     ("kl-gauss", {"reduction": "mean"}),
     ("ms-ssim", {"colour": "grey"}),
+    ("ms-ssim", {"scales": 3}),
     ("sfl-log", {"channel_mode": "per-channel"}),
     ("soft-ncut", {"affinity": "distance"}),
     ("soft-ncut", {"affinity": "projection"}),
@@ -336,6 +337,20 @@ def test_ms_ssim_is_that_of_pytorch_msssim(colour: str) -> None:
     expected = reference_ms_ssim(a, b, data_range=1).item()
     assert 1 - number(make("ms-ssim", colour=colour), restored, gt) == pytest.approx(expected, abs=1e-5)
     assert 0.5 < expected < 0.8
+
+
+@pytest.mark.parametrize(("scales", "side"), [(1, 11), (3, 41), (4, 81)])
+def test_ms_ssim_of_fewer_scales_enlarges_the_exponents_left(scales: int, side: int) -> None:
+    gt = random(2, 3, side, side + 7)
+    restored = 0.1 + 0.7 * gt + 0.3 * random(2, 3, side, side + 7, seed=1)
+    loss, exponents = make("ms-ssim", scales=scales), np.array([0.0448, 0.2856, 0.3001, 0.2363, 0.1333])
+    expected, left, a, b = 1.0, exponents.sum() / exponents[:scales].sum(), restored, gt
+    for scale in range(scales):
+        whole, contrast = similarity(a, b, 11, 1.5)
+        expected *= (whole if scale == scales - 1 else contrast).mean((2, 3)) ** (exponents[scale] * left)
+        a, b = (torch.nn.functional.avg_pool2d(x, 2, ceil_mode=True) for x in (a, b))
+    assert 1 - number(loss, restored, gt) == pytest.approx(expected.mean().item(), abs=1e-5)
+    assert loss.least_side == side
 
 
 def test_ms_ssim_learns_where_contrast_is_inverted() -> None:

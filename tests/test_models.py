@@ -8,9 +8,16 @@ from torch import Tensor, nn
 
 from imgrestore import registry
 from imgrestore.engine import Restorer
+from imgrestore.errors import RecipeError
 from imgrestore.losses.mse import Mse
 from imgrestore.losses.sfl_log import SIGMAS, SflLog, laplacian_of_gaussian
 from imgrestore.models.contract import RestorationModel
+from imgrestore.models.fourier_ae import FourierAutoencoder
+from imgrestore.recipes import shipped_recipes
+from imgrestore.recipes.recipe import load_recipe
+from imgrestore.spectrum import high_pass, phase
+
+SMALL_FOURIER: dict[str, object] = {"size": 16, "latent": 8, "width": 8}
 
 
 def build(name: str, **dimensions: object) -> RestorationModel:
@@ -27,13 +34,87 @@ def noise(*shape: int) -> Tensor:
     return torch.rand(shape, generator=torch.Generator().manual_seed(1))
 
 
+def fourier(**dimensions: object) -> FourierAutoencoder:
+    model = build("fourier-ae", **dimensions)
+    assert isinstance(model, FourierAutoencoder)
+    return model
+
+
+def test_the_fourier_autoencoder_of_paper_000() -> None:
+    model = fourier()
+    parts = (model.encoder, model.mapping, model.decoder)
+    assert [count(part) for part in parts if part] == [15_344_832, 4_888_928, 15_352_131]
+    assert count(model) == 35_585_891 and count(fourier(fourier=False)) == 30_696_963
+
+
+@pytest.mark.parametrize("size", [8, 64, 128])
+def test_fourier_autoencoders_of_other_sizes(size: int) -> None:
+    model = fourier(size=size, latent=6, width=2)
+    outputs = model.outputs(noise(1, 3, size, size))
+    assert outputs["restored"].shape == (1, 3, size, size) and outputs["code"].shape == (1, 6)
+    outputs["restored"].square().mean().backward()
+    assert all(parameter.grad.isfinite().all() for parameter in model.parameters()), "a batch of 1 can be normalised"
+    assert model.cutoff == 20 * size / 256
+
+
+def test_the_mapping_network_sees_phase_and_high_frequencies_and_is_added_to_the_code() -> None:
+    model, lq = fourier(size=64, latent=6, width=4).eval(), noise(2, 3, 64, 64)
+    code = model.outputs(lq)["code"]
+    assert model.mapping is not None
+    added = model.mapping(torch.cat([phase(lq), high_pass(lq, 5)], dim=1))
+    assert torch.equal(code, model.encoder(lq) + added) and added.abs().max() > 0.01
+    as_spectrum = fourier(size=64, latent=6, width=4, domain="spectrum").eval()
+    as_spectrum.load_state_dict(model.state_dict())
+    assert not torch.allclose(as_spectrum.outputs(lq)["code"], code)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [({"size": 96}, "'model.size' must be a power of two"), ({"size": 4}, "from 8"), ({"width": 3}, "'model.width'")],
+)
+def test_fourier_autoencoders_that_cannot_be_built(wrong: dict[str, int], message: str) -> None:
+    with pytest.raises(RecipeError, match=message):
+        build("fourier-ae", **wrong)
+
+
+def test_the_rows_of_paper_000() -> None:
+    """Network, cut-off, weight of MS-SSIM and the last epoch of the absolute error, as the paper's tables have them."""
+    rows = {}
+    for name in (each for each in shipped_recipes() if each.startswith(("dcae", "fourier"))):
+        recipe = load_recipe(name)
+        terms = {term.kind: term for term in recipe.loss}
+        assert sum(term.weight for term in recipe.loss if term.counts(1, 1, "joint")) == pytest.approx(1)
+        weight, l1 = terms["ms-ssim"].weight if "ms-ssim" in terms else 0, terms.get("l1")
+        assert l1 is None or l1.to_epoch is None or terms["mse"].from_epoch == l1.to_epoch + 1
+        rows[name] = recipe.dimensions["fourier"] and recipe.dimensions["cutoff"], weight, l1 and l1.to_epoch
+    assert rows == {
+        "dcae": (False, 0, None),
+        "dcae-mix": (False, 0.64, 100),
+        "dcae-small": (False, 0, None),
+        "dcae-small-mix": (False, 0.64, 33),
+        "fourier-ae": (20, 0.64, 100),
+        "fourier-ae-alpha-35": (20, 0.35, 100),
+        "fourier-ae-alpha-50": (20, 0.5, 100),
+        "fourier-ae-alpha-82": (20, 0.82, 100),
+        "fourier-ae-beta-150": (20, 0.64, 150),
+        "fourier-ae-beta-never": (20, 0.64, None),
+        "fourier-ae-fc-10": (10, 0.64, 100),
+        "fourier-ae-fc-10-alpha-82": (10, 0.82, 100),
+        "fourier-ae-fc-30": (30, 0.64, 100),
+        "fourier-ae-fc-30-alpha-82": (30, 0.82, 100),
+        "fourier-ae-mse": (20, 0, None),
+        "fourier-ae-small": (20, 0.64, 33),
+        "fourier-ae-small-mse": (20, 0, None),
+    }
+
+
 def test_the_autoencoder_of_paper_003() -> None:
     model = build("sfl-cae")
     assert count(model) == 214_595
     for layer in (each for each in model.modules() if isinstance(each, nn.Conv2d)):
         spread = math.sqrt(2 / (25 * layer.in_channels))
         assert layer.weight.std().item() == pytest.approx(spread, rel=0.05) and not layer.bias.any()
-    code = []
+    code: list[torch.Size] = []
     model.shrunk.register_forward_hook(lambda module, given, result: code.append(result.shape))
     restored = model(noise(2, 3, 30, 44))
     assert code == [(2, 64, 15, 22)] and restored.shape == (2, 3, 30, 44)
@@ -61,10 +142,10 @@ def test_the_recipe_of_paper_003_weighs_as_the_paper_does() -> None:
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
-@pytest.mark.parametrize(("name", "dimensions"), [("sfl-cae", {"width": 8})])
+@pytest.mark.parametrize(("name", "dimensions"), [("sfl-cae", {"width": 8}), ("fourier-ae", SMALL_FOURIER)])
 @pytest.mark.parametrize("size", [(1, 1), (7, 33), (50, 41)])
 def test_odd_sizes_and_low_precision(
-    name: str, dimensions: dict[str, int], size: tuple[int, int], precision: str
+    name: str, dimensions: dict[str, object], size: tuple[int, int], precision: str
 ) -> None:
     model, lq = build(name, **dimensions), noise(3, *size)
     exact = Restorer(model, precision="fp32").restore_tensor(lq)

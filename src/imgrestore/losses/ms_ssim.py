@@ -7,12 +7,12 @@ from torch.nn.functional import avg_pool2d
 
 from imgrestore.losses.contract import Loss
 from imgrestore.losses.structure import Colour, in_colour, similarity
+from imgrestore.parts import Field
 from imgrestore.registry import register_loss
 
 _EXPONENTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 _WINDOW, _SIGMA = 11, 1.5
 _LEAST_FACTOR = 1e-4
-_LEAST_SIDE = (_WINDOW - 1) * 16 + 1
 
 
 @register_loss
@@ -30,23 +30,28 @@ class MsSsim(Loss):
 
     Attributes:
         colour: ``"grey"`` compares luma alone.
+        scales: How many of the scales count, from the finest on, for images too small for five; their exponents are
+            enlarged to the sum of all five.
     """
 
     colour: Colour = "rgb"
+    scales: int = Field(len(_EXPONENTS), ge=1, le=len(_EXPONENTS))
 
     @property
     def least_side(self) -> int:
-        """What four halvings leave one window of: 161."""
-        return _LEAST_SIDE
+        """What the halvings leave one window of: 161 for five scales, 11 for one."""
+        return ((_WINDOW - 1) << (self.scales - 1)) + 1
 
     def __call__(self, restored: Tensor, gt: Tensor) -> Tensor:
         """Return the mean over channels and batch."""
         self.check_side(gt)
         restored, gt = in_colour(restored, self.colour), in_colour(gt, self.colour)
+        exponents = _EXPONENTS[: self.scales]
+        missing = sum(_EXPONENTS) / sum(exponents)
         score = restored.new_ones(restored.shape[:2])
-        for scale, exponent in enumerate(_EXPONENTS, start=1):
+        for scale, exponent in enumerate(exponents, start=1):
             whole, contrast = similarity(restored, gt, _WINDOW, _SIGMA)
-            factor = (whole if scale == len(_EXPONENTS) else contrast).mean((2, 3))
-            score = score * factor.clamp_min(_LEAST_FACTOR) ** exponent
+            factor = (whole if scale == self.scales else contrast).mean((2, 3))
+            score = score * factor.clamp_min(_LEAST_FACTOR) ** (exponent * missing)
             restored, gt = (avg_pool2d(image, 2, ceil_mode=True) for image in (restored, gt))
         return 1 - score.mean()
