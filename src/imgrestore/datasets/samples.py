@@ -53,6 +53,11 @@ class Samples:
         """Samples in all pictures up to and including each."""
         return np.cumsum([self.dataset.samples_in(shapes[0]) for shapes in self.pictures.shapes])
 
+    @cached_property
+    def _draws(self) -> bool:
+        """Whether what happens to a sample depends on random numbers."""
+        return any(part.draws for part in (*self.dataset.transform, *self.degradations))
+
     @property
     def device(self) -> torch.device:
         """Where batches are made."""
@@ -74,7 +79,7 @@ class Samples:
             raise InputError(
                 "images of different sizes cannot form a batch", hint="set data.batch=1, or give data.size to resize"
             )
-        if self.device.type == "cpu":  # sample by sample: then a batch does not depend on how the run is shared out
+        if self.device.type == "cpu" and self._draws:  # sample by sample: no matter how the run is shared out
             made = [self._degraded([views], rng) for views, rng in zip(cut, rngs, strict=True)]
             return torch.cat([lq for lq, _ in made]), torch.cat([gt for _, gt in made])
         return self._degraded(cut, rngs[0])
@@ -91,9 +96,8 @@ class Samples:
 
     def _readable(self, number: int) -> tuple[Views, int]:
         """Return a picture, or the next one if it is damaged: a single file does not end a long run."""
-        for candidate in itertools.islice(
-            itertools.cycle(range(len(self.pictures))), number, number + len(self.pictures)
-        ):
+        count = len(self.pictures)
+        for candidate in itertools.chain(range(number, count), range(number)):
             with contextlib.suppress(ImgrestoreError):
                 return self.pictures[candidate], candidate
         raise InputError("none of the images can be read any more", hint="look at the folder, then --resume")

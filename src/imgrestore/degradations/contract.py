@@ -40,6 +40,11 @@ class Degradation(Part):
         return True
 
     @property
+    def draws(self) -> bool:
+        """Whether results depend on random numbers; if not, a batch comes out as its images one by one would."""
+        return self.random or self.probability < 1
+
+    @property
     def needs_cpu(self) -> bool:
         """Whether images on a GPU have to leave it for this."""
         return False
