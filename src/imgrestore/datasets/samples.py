@@ -96,8 +96,7 @@ class Samples:
 
     def _readable(self, number: int) -> tuple[Views, int]:
         """Return a picture, or the next one if it is damaged: a single file does not end a long run."""
-        count = len(self.pictures)
-        for candidate in itertools.chain(range(number, count), range(number)):
+        for candidate in itertools.chain(range(number, len(self.pictures)), range(number)):
             with contextlib.suppress(ImgrestoreError):
                 return self.pictures[candidate], candidate
         raise InputError("none of the images can be read any more", hint="look at the folder, then --resume")
