@@ -24,11 +24,11 @@ class MnistVae(VariationalAutoencoder):
 
     def __init__(self, latent: int, sigmoid: bool) -> None:
         """Build for codes of ``latent`` numbers; with ``sigmoid`` the output lies in [0, 1], as ``bce`` needs it."""
-        encoder = [nn.Conv2d(1, 32, 3, 2), nn.ReLU(inplace=True), nn.Conv2d(32, 64, 3, 2), nn.ReLU(inplace=True)]
+        encoder = [nn.Conv2d(1, 32, 3, 2), nn.ReLU(), nn.Conv2d(32, 64, 3, 2), nn.ReLU()]
         encoder += [nn.Flatten(), nn.Linear(64 * 6**2, 2 * latent)]
-        decoder = [nn.Linear(latent, 32 * 7**2), nn.ReLU(inplace=True), nn.Unflatten(1, (32, 7, 7))]
-        decoder += [nn.ConvTranspose2d(32, 64, 3, 2, 1, 1), nn.ReLU(inplace=True), nn.ConvTranspose2d(64, 32, 3, 2, 1, 1)]
-        decoder += [nn.ReLU(inplace=True), nn.ConvTranspose2d(32, 1, 3, 1, 1)]
+        decoder = [nn.Linear(latent, 32 * 7**2), nn.ReLU(), nn.Unflatten(1, (32, 7, 7))]
+        decoder += [nn.ConvTranspose2d(32, 64, 3, 2, 1, 1), nn.ReLU(), nn.ConvTranspose2d(64, 32, 3, 2, 1, 1)]
+        decoder += [nn.ReLU(), nn.ConvTranspose2d(32, 1, 3, 1, 1)]
         super().__init__(nn.Sequential(*encoder), nn.Sequential(*decoder, *([nn.Sigmoid()] if sigmoid else [])))
         self.channels, self.native_size, self.overlap = 1, _SIDE, _OVERLAP
         initialise(self)
