@@ -39,6 +39,11 @@ TINY = {
     "dcae": WHOLE,
     "fourier": WHOLE,
     "sfl": ["data.kind=photos", "patch=12", "width=8", "accumulate=2", *FEW],
+    "mnist": ["data.kind=images", "channels=1", "size=28", *FEW],
+    "cae": ["data.kind=images", "size=32", *FEW],
+    "vae": ["data.kind=images", "size=32", *FEW],
+    "deconv2x": ["size=32", *FEW],
+    "resnet4x": ["size=32", "width=8", *FEW],
 }
 UNTIMED = ("steps_per_second", "waiting")
 
