@@ -21,6 +21,7 @@ from imgrestore.datasets.pairs import Pairs
 from imgrestore.datasets.photos import Photos
 from imgrestore.datasets.pictures import unreadable
 from imgrestore.datasets.samples import Samples, Share
+from imgrestore.degradations.binarise import Binarise
 from imgrestore.degradations.downsample import Downsample
 from imgrestore.degradations.gaussian import Gaussian
 from imgrestore.degradations.identity import Identity
@@ -50,6 +51,14 @@ def test_a_batch_shared_out_is_the_same_batch(photo_folder: Path) -> None:
     noisy = samples(photo_folder, Gaussian(sigma=0.1), scale=1)
     whole = noisy.batch(range(24, 32))
     parts = [Share(noisy, rank, 2)[3] for rank in range(2)]
+    assert all(torch.equal(whole[i], torch.cat([part[i] for part in parts])) for i in range(2))
+
+
+def test_a_batch_made_at_once_is_that_of_its_samples(photo_folder: Path) -> None:
+    """Where nothing is drawn, samples need not be degraded one by one."""
+    dataset = Photos(patch=12, context=2, batch=4, transform=(Binarise(),))
+    made = samples(photo_folder, Downsample(scale=2), dataset)
+    whole, parts = made.batch(range(8)), [made.batch([k]) for k in range(8)]
     assert all(torch.equal(whole[i], torch.cat([part[i] for part in parts])) for i in range(2))
 
 

@@ -103,6 +103,14 @@ def test_every_image_of_a_batch_is_drawn_for_itself(kind: str) -> None:
     assert not torch.equal(result[0], result[1]) and not torch.equal(result[1], result[2])
 
 
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if not registry.find("degradation", kind).load().random])
+def test_what_draws_nothing_does_to_a_batch_what_it_does_to_its_images(kind: str) -> None:
+    degradation, batch = make(kind), torch.rand(5, 3, 36, 36)
+    assert not degradation.draws
+    alone = torch.cat([degradation(image[None], torch.Generator()) for image in batch])
+    assert torch.equal(degradation(batch, torch.Generator()), alone)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("size", [(36, 54), (37, 53), (1, 1), (1, 2), (5, 3)])

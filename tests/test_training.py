@@ -104,11 +104,15 @@ def test_loss_falls_on_one_batch(name: str, photo) -> None:
     side = (training.model.native_size or 24) * recipe.scale
     gt = torch.from_numpy(photo(side, side)).permute(2, 0, 1)[None].float().expand(2, -1, -1, -1) / 255
     gt = torch.nn.functional.avg_pool2d(gt, 3, stride=1, padding=1, count_include_pad=False)
+    gt = gt[:, : training.model.channels]
+    if any(loss.kind == "bce" for loss in recipe.loss):
+        gt = (gt > 0.5).float()  # whatever is grey has an entropy that the loss cannot fall below
     lq = torch.nn.functional.avg_pool2d(gt, recipe.scale)
     if recipe.scale == 1:
         lq = (lq + 0.1 * torch.randn(lq.shape, generator=torch.Generator().manual_seed(0))).clamp(0, 1)
     first = training.advance([(lq, gt)])
-    assert any(training.advance([(lq, gt)]) < 0.9 * first for _ in range(150))
+    target = first - 0.1 * abs(first)
+    assert any(training.advance([(lq, gt)]) < target for _ in range(150))
 
 
 @pytest.mark.parametrize("name", ["resnet-sr-x2", "block-ae-multi", "fourier-ae"])
