@@ -9,18 +9,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["Image", "ImgrestoreError", "Restorer", "__version__", "load_model", "restore"]
+__all__ = ["Image", "ImgrestoreError", "ReadOptions", "Restorer", "Target", "__version__", "load_model", "restore"]
 
 if TYPE_CHECKING:
     from imgrestore.api import load_model, restore
+    from imgrestore.codecs import ReadOptions
     from imgrestore.engine import Restorer
     from imgrestore.errors import ImgrestoreError
     from imgrestore.image import Image
+    from imgrestore.sizes import Target
 
 _HOMES = {
     "Image": "image",
     "ImgrestoreError": "errors",
+    "ReadOptions": "codecs",
     "Restorer": "engine",
+    "Target": "sizes",
     "load_model": "api",
     "restore": "api",
 }

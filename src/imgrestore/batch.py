@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import tempfile
@@ -14,11 +15,12 @@ from typing import BinaryIO
 
 from imgrestore.codecs import SaveOptions, open_image, write_image
 from imgrestore.engine import Restorer
-from imgrestore.errors import ImgrestoreError, OutputError
+from imgrestore.errors import ImgrestoreError, InputError, OutputError
 from imgrestore.files import remove_leftovers, replacing
 from imgrestore.image import ImageStream, Pixels
 from imgrestore.jobs import STREAM, Job
-from imgrestore.ledger import Ledger
+from imgrestore.ledger import Ledger, identity
+from imgrestore.making import Making
 from imgrestore.manifest import Entry
 from imgrestore.provenance import Carrying
 
@@ -31,14 +33,18 @@ class Record:
         status: ``"done"``, ``"failed"``, or ``"skipped"``: its output is there from an earlier run.
         input: The input as it was named.
         output: The output, or None if there is none.
-        width: Width of the result in pixels.
-        height: Height of the result in pixels.
+        input_width: Width of the input in pixels, or None if that is not known.
+        input_height: Height of the input in pixels, or None if that is not known.
+        width: Width of the result in pixels, or None if there is none.
+        height: Height of the result in pixels, or None if there is none.
         model: Name of the model.
-        scale: Enlargement.
-        device: Where it was computed.
-        precision: Arithmetic used.
+        scale: Enlargement, or None if nothing was made.
+        device: Where it was computed, or None if nothing was.
+        precision: Arithmetic used, or None if nothing was computed.
+        tile: Height and width of the tiles in input pixels, or None if there were none.
         seconds: Wall-clock seconds.
         warnings: What a person should know.
+        error_code: What kind of error it failed with, or None; see :class:`imgrestore.errors.ImgrestoreError`.
         error: Why it failed, or None.
         hint: How to put it right, or None.
     """
@@ -46,14 +52,18 @@ class Record:
     status: str
     input: str
     output: str | None = None
-    width: int = 0
-    height: int = 0
-    model: str = ""
-    scale: float = 1
-    device: str = ""
-    precision: str = ""
+    input_width: int | None = None
+    input_height: int | None = None
+    width: int | None = None
+    height: int | None = None
+    model: str | None = None
+    scale: float | None = None
+    device: str | None = None
+    precision: str | None = None
+    tile: tuple[int, int] | None = None
     seconds: float = 0.0
     warnings: tuple[str, ...] = ()
+    error_code: str | None = None
     error: str | None = None
     hint: str | None = None
 
@@ -64,7 +74,7 @@ class Record:
 
 def failed(name: str, error: ImgrestoreError) -> Record:
     """Return the record of an input that could not be restored."""
-    return Record("failed", name, error=str(error), hint=error.hint or None)
+    return Record("failed", name, error_code=error.code, error=str(error), hint=error.hint or None)
 
 
 def skipped(job: Job, label: str) -> Record:
@@ -111,12 +121,19 @@ def run(
         try:
             entry = ledger.open_entry(job) if ledger is not None else None
             announce = _Announcement(ledger, entry)
-            warnings = _restore(job, restorer, options, count, announce, carrying or Carrying())
+            warnings = _restore(job, restorer, options, count, announce, carrying or Carrying(), entry)
         except ImgrestoreError as error:
             advance(job.pixels - done)
             seconds = _since(began)
             unwritten = noted(partial(ledger.failed, job, entry, error, seconds)) if ledger is not None else ()
-            yield replace(failed(job.name, error), seconds=seconds, warnings=unwritten)
+            yield replace(
+                failed(job.name, error),
+                input_width=job.header.width,
+                input_height=job.header.height,
+                model=label,
+                seconds=seconds,
+                warnings=unwritten,
+            )
             continue
         seconds = _since(began)
         unwritten = noted(partial(ledger.done, job, entry, seconds)) if ledger is not None and entry is not None else ()
@@ -124,6 +141,7 @@ def run(
             _of(job, label),
             device=restorer.device.type,
             precision=str(restorer.precision),
+            tile=restorer.tile_in_use(job.header.width),
             seconds=seconds,
             warnings=(*warnings, *restorer.notices, *unwritten),
         )
@@ -155,6 +173,8 @@ def _of(job: Job, label: str) -> Record:
         status="done",
         input=job.name,
         output=str(job.destination),
+        input_width=job.header.width,
+        input_height=job.header.height,
         width=job.crop.width if job.crop else job.width,
         height=job.crop.height if job.crop else job.height,
         model=label,
@@ -173,23 +193,45 @@ def _restore(
     advance: Callable[[int], None],
     announce: _Announcement,
     carrying: Carrying,
+    entry: Entry | None,
 ) -> list[str]:
     """Restore one image and return what a person should know."""
     source = open_image(job.content if job.content is not None else job.source, job.name, job.reading)
-    restored = restorer.stream(source, (job.width, job.height), job.crop)
-    facts = {"width": job.width, "height": job.height, "precision": str(restorer.precision)}
+    restored = restorer.stream(source, (job.width, job.height), job.crop, job.conversion)
+    facts = Making.of(job, restorer, options, _digest(job, entry)).table() if carrying.stamp is not None else {}
     metadata, notes = carrying.of(restored.header.metadata, facts)
-    counted = ImageStream(replace(restored.header, metadata=metadata), _counted(restored.bands, advance))
+    shown = ImageStream(replace(restored.header, metadata=metadata), counted(restored.bands, advance))
     if job.destination == STREAM:
-        return [*source.notices, *notes, *_to_stdout(counted, job, options)]
+        return [*restored.notices, *notes, *_to_stdout(shown, job, options)]
     try:
         job.destination.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"{job.destination.parent}: cannot be made ({error.strerror})") from None
     with replacing(job.destination) as temporary:
-        lost = write_image(counted, temporary, job.form, options)
+        lost = write_image(shown, temporary, job.form, options)
+        late = _keep_times(job.source, temporary) if carrying.times else ()
         announce(temporary)
-    return [*source.notices, *notes, *lost]
+    return [*restored.notices, *notes, *lost, *late]
+
+
+def _digest(job: Job, entry: Entry | None) -> str | None:
+    """Return the SHA-256 of an input, or None if it is not an ordinary file."""
+    if entry is not None:
+        return entry.sha256
+    try:
+        return identity(job)[2]
+    except OSError as error:
+        raise InputError(f"{job.name}: cannot be read ({error.strerror})") from None
+
+
+def _keep_times(source: Path, output: Path) -> tuple[str, ...]:
+    """Give an output the times of its input; that a file system does not take them is no reason to lose the output."""
+    try:
+        times = source.stat()
+        os.utime(output, ns=(times.st_atime_ns, times.st_mtime_ns))
+    except OSError as error:
+        return (f"the time of {source} could not be kept ({error.strerror})",)
+    return ()
 
 
 def _to_stdout(stream: ImageStream, job: Job, options: SaveOptions) -> list[str]:
@@ -204,7 +246,8 @@ def _to_stdout(stream: ImageStream, job: Job, options: SaveOptions) -> list[str]
     return lost
 
 
-def _counted(bands: Iterator[Pixels], advance: Callable[[int], None]) -> Iterator[Pixels]:
+def counted(bands: Iterator[Pixels], advance: Callable[[int], None]) -> Iterator[Pixels]:
+    """Pass bands on and tell ``advance`` how many pixels have gone by."""
     for band in bands:
         yield band
         advance(band.shape[0] * band.shape[1])

@@ -19,18 +19,19 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import cast
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
 from imgrestore.color import EXTENSION_REACH, extend_under_transparency, luma
+from imgrestore.conversion import Colour, Conversion
 from imgrestore.devices import DTYPES, Precision, choose_precision, forbid_tf32, is_out_of_memory
 from imgrestore.errors import ComputeError, UsageError
 from imgrestore.filters import resize_rows
 from imgrestore.image import Header, Image, ImageStream, Pixels, resized, scaled_size
 from imgrestore.models.contract import RestorationModel
 from imgrestore.rows import RowWindow, rebanded, with_context
+from imgrestore.samples import cropped, from_tensor, to_tensor
 from imgrestore.tiling import Region, Span, blended_spans, exact_span, exact_spans
 
 DEFAULT_MEMORY = 2**30
@@ -57,7 +58,7 @@ class Restorer:
         scale: Enlargement of the results; the model's own by default, another one is reached by resampling.
         device: Where tiles are computed.
         precision: ``"auto"``, ``"fp32"``, ``"bf16"`` or ``"fp16"``; after construction the one in use.
-        tile: Side of a tile in input pixels, or None to choose it from ``memory``.
+        tile: Side of a tile in input pixels, or its height and width, or None to choose it from ``memory``.
         memory: Budget for tiles and rows in bytes.
         strength: 0 gives the unrestored image (resampled if need be), 1 the model's result, between them a blend.
         bf16_loss_db: PSNR that bfloat16 costs the model, as measured, or None.
@@ -68,7 +69,7 @@ class Restorer:
     scale: float | None = None
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     precision: Precision = "auto"
-    tile: int | None = None
+    tile: int | tuple[int, int] | None = None
     memory: int = DEFAULT_MEMORY
     strength: float = 1.0
     bf16_loss_db: float | None = None
@@ -78,8 +79,9 @@ class Restorer:
         """Bring the network to its device and precision."""
         if not 0 <= self.strength <= 1:
             raise UsageError(f"strength must be between 0 and 1, got {self.strength}")
-        if self.tile is not None and self.tile < 1:
-            raise UsageError(f"tile must be at least 1 pixel, got {self.tile}")
+        smallest = self.tile if isinstance(self.tile, int) else min(self.tile or (1,))
+        if smallest < 1:
+            raise UsageError(f"tile must be at least 1 pixel, got {smallest}")
         self.precision = choose_precision(self.precision, self.device, self.bf16_loss_db)
         if self.precision == "fp32":
             forbid_tf32()
@@ -87,14 +89,24 @@ class Restorer:
         self._network = copy.deepcopy(self.model) if self.precision != "fp32" else self.model
         self._network.to(self.device, DTYPES[self.precision], memory_format=torch.channels_last)  # type: ignore[call-overload]
 
+    @property
+    def enlargement(self) -> float:
+        """How many times larger results are, where no size is asked for."""
+        return self.model.scale if self.scale is None else self.scale
+
     def output_size(self, width: int, height: int) -> tuple[int, int]:
         """Return the width and height of the result for an image of this size."""
-        scale = self.model.scale if self.scale is None else self.scale
-        return scaled_size(width, height, scale)
+        return scaled_size(width, height, self.enlargement)
 
-    def restore(self, image: Image, size: tuple[int, int] | None = None) -> Image:
+    def restore(
+        self,
+        image: Image,
+        size: tuple[int, int] | None = None,
+        crop: Region | None = None,
+        conversion: Conversion | None = None,
+    ) -> Image:
         """Restore an image in memory; see :meth:`stream`."""
-        return self.stream(image.stream(), size).read()
+        return self.stream(image.stream(), size, crop, conversion).read()
 
     def restore_tensor(self, lq: Tensor) -> Tensor:
         """Restore one float RGB image (3, H, W) in [0, 1], without rounding or clipping the result."""
@@ -103,7 +115,11 @@ class Restorer:
         return torch.cat(list(self._colour(iter([lq.float()]), (height, width), (down, across))), dim=-2)
 
     def stream(
-        self, source: ImageStream, size: tuple[int, int] | None = None, crop: Region | None = None
+        self,
+        source: ImageStream,
+        size: tuple[int, int] | None = None,
+        crop: Region | None = None,
+        conversion: Conversion | None = None,
     ) -> ImageStream:
         """Restore an image row by row.
 
@@ -111,31 +127,36 @@ class Restorer:
             source: The image; its rows are read as the result's rows are asked for.
             size: Width and height of the result; as :meth:`output_size` says by default.
             crop: The part of the result that is wanted: only its tiles are computed, its pixels are those of the whole.
+            conversion: What the result's samples are; by default what the image's are.
 
         Returns:
-            The restored image with the same channels, type and metadata.
+            The restored image with the same metadata.
 
         Raises:
             UsageError: The crop does not lie inside the result.
         """
         header = source.header
         width, height = size or self.output_size(header.width, header.height)
-        result = resized(header, width, height)
+        conversion = conversion or Conversion()
+        result = resized(conversion.applied(header), width, height)
+        notices = (*source.notices, *conversion.notices(header))
         if crop is None:
-            return ImageStream(result, self._rows(source, result, None), source.notices)
+            return ImageStream(result, self._rows(source, result, None, conversion.background), notices)
         if not crop.within(width, height):
             raise UsageError(f"the crop does not lie inside the result of {width}x{height} pixels")
-        rows = _cropped(self._rows(source, result, crop), crop)
-        return ImageStream(resized(header, crop.width, crop.height), rows, source.notices)
+        rows = cropped(self._rows(source, result, crop, conversion.background), crop)
+        return ImageStream(resized(result, crop.width, crop.height), rows, notices)
 
-    def _rows(self, source: ImageStream, result: Header, crop: Region | None) -> Iterator[Pixels]:
+    def _rows(
+        self, source: ImageStream, result: Header, crop: Region | None, background: Colour | None
+    ) -> Iterator[Pixels]:
         header = source.header
         extent, target = (header.height, header.width), (result.height, result.width)
         wanted = crop and crop.source(target[1] / extent[1], target[0] / extent[0], _RESAMPLING_REACH)
-        bands = (_to_tensor(band, header.peak) for band in source.bands)
+        bands = (to_tensor(band, header.peak) for band in source.bands)
         if not header.alpha:
             for band in rebanded(self._colour(bands, extent, target, wanted)):
-                yield _from_tensor(band, result)
+                yield from_tensor(band, header, result)
             return
         extended = with_context(bands, header.height, EXTENSION_REACH, extend_under_transparency)
         first, second = itertools.tee(extended)
@@ -147,7 +168,7 @@ class Restorer:
         )
         pair = rebanded(colour), rebanded(alpha)
         for colour_band, alpha_band in zip(*pair, strict=True):
-            yield _from_tensor(torch.cat([colour_band, alpha_band.clamp(0, 1)]), result)
+            yield from_tensor(torch.cat([colour_band, alpha_band.clamp(0, 1)]), header, result, background)
 
     def _colour(
         self,
@@ -286,7 +307,7 @@ class Restorer:
         Raises:
             UsageError: Not even the smallest tile fits into the budget.
         """
-        rows, columns = _LARGEST_TILE if self.tile is None else (self.tile, self.tile)
+        rows, columns = (self.tile, self.tile) if isinstance(self.tile, int) else self.tile or _LARGEST_TILE
         while self.tile is None and self._bytes(rows, columns, width) > self.memory and rows > _SMALLEST_TILE:
             rows, columns = (rows, columns // 2) if columns > rows else (rows // 2, columns)
         needed = self._bytes(rows, columns, width)
@@ -297,6 +318,13 @@ class Restorer:
             )
         return self._aligned(rows), self._aligned(columns)
 
+    def tile_in_use(self, width: int) -> tuple[int, int] | None:
+        """Return the height and width of the tiles of an image of this width; None if the model needs no tiles."""
+        if self.model.resampler is not None:
+            return None
+        side = self.model.native_size
+        return self.choose_tile(width) if side is None else (side, side)
+
     def _aligned(self, side: int) -> int:
         return math.ceil(side / self.model.multiple_of) * self.model.multiple_of
 
@@ -305,18 +333,6 @@ class Restorer:
         context = 2 * self.model.halo
         bands = 12 * width * (2 * (rows + context) + 2 * rows * self.model.scale**2)
         return int((rows + context) * (columns + context) * self.model.activation_bytes + bands)
-
-
-def _cropped(bands: Iterator[Pixels], crop: Region) -> Iterator[Pixels]:
-    """Cut a part out of an image in bands; what lies below it is not even asked for."""
-    row = 0
-    for band in bands:
-        first, last = max(0, crop.top - row), min(len(band), crop.top + crop.height - row)
-        if first < last:
-            yield band[first:last, crop.left : crop.left + crop.width]
-        row += len(band)
-        if row >= crop.top + crop.height:
-            return
 
 
 def _compute(network: RestorationModel, tile: Tensor, device: torch.device) -> Tensor:
@@ -334,23 +350,3 @@ def _replicate(strip: Tensor, below: int, right: int) -> Tensor:
     """Repeat the last row and column to make up a size that the network accepts."""
     below, right = max(0, below), max(0, right)
     return pad(strip[None], (0, right, 0, below), mode="replicate")[0] if below or right else strip
-
-
-def _to_tensor(band: Pixels, peak: int) -> Tensor:
-    """Turn rows (h, W, C) of a file's type into float (3 or 4, h, W) in [0, 1], grey repeated."""
-    samples = torch.from_numpy(np.ascontiguousarray(band.transpose(2, 0, 1)).astype(np.float32))
-    if peak != 1:
-        samples /= peak
-    if samples.shape[0] <= 2:
-        samples = torch.cat([samples[:1].expand(3, -1, -1), samples[1:]])
-    return samples
-
-
-def _from_tensor(band: Tensor, header: Header) -> Pixels:
-    """Turn float (3 or 4, h, W) into rows (h, W, C) of the header's type: rounded, clipped, grey averaged."""
-    if header.grey:
-        band = torch.cat([band[:3].mean(dim=0, keepdim=True), band[3:]])
-    if header.peak == 1:
-        return band.permute(1, 2, 0).contiguous().numpy()
-    levels = (band.clamp(0, 1) * header.peak).round_().permute(1, 2, 0).contiguous()
-    return levels.numpy().astype(header.dtype)

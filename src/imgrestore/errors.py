@@ -8,7 +8,13 @@ command line catches these and nothing else; a mistake in the code stays a plain
     │   ├── UnknownNameError    no model, recipe, loss … has this name
     │   └── RecipeError         a recipe does not describe a run
     ├── InputError          a file that cannot be read as asked
+    │   ├── NotAnImageError     it is no image of a known format
+    │   ├── DamagedError        it cannot be decoded to its end
+    │   ├── TooLargeError       it has more pixels than are accepted
+    │   └── SeveralPicturesError    an animation, or several pages
     ├── OutputError         a file that cannot or must not be written
+    │   ├── ExistsError         it is there already
+    │   └── FormatLimitError    its format cannot hold the result
     ├── WeightsError        weights that cannot be trusted or do not fit
     └── ComputeError        a restoration or training that failed while computing
 """
@@ -17,10 +23,17 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import ClassVar
 
 
 class ImgrestoreError(Exception):
-    """A problem the user can solve; ``hint`` says how, when there is something to say."""
+    """A problem the user can solve; ``hint`` says how, when there is something to say.
+
+    Attributes:
+        code: Tells programs what kind of problem it is; does not change from version to version.
+    """
+
+    code: ClassVar[str] = "error"
 
     def __init__(self, message: str, hint: str = "") -> None:
         """Keep the one-line ``message`` and the one-line ``hint`` apart."""
@@ -31,9 +44,13 @@ class ImgrestoreError(Exception):
 class UsageError(ImgrestoreError):
     """The request itself makes no sense; nothing was started."""
 
+    code = "usage"
+
 
 class UnknownNameError(UsageError):
     """No model, recipe, loss or other part has the given name."""
+
+    code = "unknown-name"
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         """Say which ``kind`` of thing is missing and name the nearest known one."""
@@ -47,21 +64,67 @@ class UnknownNameError(UsageError):
 class RecipeError(UsageError):
     """A recipe that does not describe a run."""
 
+    code = "recipe"
+
 
 class InputError(ImgrestoreError):
     """A file that cannot be read as asked."""
+
+    code = "input"
+
+
+class NotAnImageError(InputError):
+    """A file that is no image of a known format."""
+
+    code = "not-an-image"
+
+
+class DamagedError(InputError):
+    """An image file that cannot be decoded to its end."""
+
+    code = "damaged"
+
+
+class TooLargeError(InputError):
+    """An image of more pixels than are accepted."""
+
+    code = "too-large"
+
+
+class SeveralPicturesError(InputError):
+    """An animation or a file of several pages."""
+
+    code = "several-pictures"
 
 
 class OutputError(ImgrestoreError):
     """A file that cannot, or must not, be written."""
 
+    code = "output"
+
+
+class ExistsError(OutputError):
+    """A file that is there already and may not be replaced."""
+
+    code = "exists"
+
+
+class FormatLimitError(OutputError):
+    """A result that the chosen format cannot hold: transparency, depth, size."""
+
+    code = "format-limit"
+
 
 class WeightsError(ImgrestoreError):
     """Weights that cannot be trusted or do not fit the model."""
 
+    code = "weights"
+
 
 class ComputeError(ImgrestoreError):
     """A restoration or a training run that failed while computing."""
+
+    code = "compute"
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -8,19 +8,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from imgrestore.catalogue import Choice
-from imgrestore.codecs import ReadOptions, detect, find_images, open_image
-from imgrestore.codecs.formats import WRITABLE, Format, by_extension, by_name
-from imgrestore.errors import ImgrestoreError, InputError, OutputError, UsageError
-from imgrestore.image import Header
+from imgrestore.codecs import ReadOptions, detect, open_image
+from imgrestore.codecs.formats import Format, by_extension, by_name
+from imgrestore.conversion import Conversion
+from imgrestore.errors import ExistsError, ImgrestoreError, InputError, OutputError, UsageError
+from imgrestore.image import Header, resized
+from imgrestore.inputs import STREAM as STREAM
+from imgrestore.inputs import Found, find
+from imgrestore.limits import asked_format, check_format
 from imgrestore.names import BESIDE, MIRRORED, SIZED, Template
 from imgrestore.sizes import Target
 from imgrestore.tiling import Region
 
 _LONGEST_NAME = 255
 """Bytes of a file name, on nearly every file system."""
-
-STREAM = Path("-")
-"""Standard input or output."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Job:
         height: Height of the result in pixels.
         crop: The part of the result that is wanted, or None for all of it.
         reading: What is accepted of the input.
+        conversion: What the result's samples are, unlike the input's.
     """
 
     source: Path
@@ -48,6 +50,7 @@ class Job:
     height: int
     crop: Region | None = None
     reading: ReadOptions = field(default_factory=ReadOptions)
+    conversion: Conversion = field(default_factory=Conversion)
 
     @property
     def name(self) -> str:
@@ -77,12 +80,14 @@ class Request:
         output: A file, a folder, :data:`STREAM`, or None to write beside each input.
         into_folder: Whether ``output`` is a folder even though it looks like a file.
         recursive: Whether sub-folders are searched.
+        globs: Which files of folders are taken, see :func:`imgrestore.inputs.wanted`; all if there are none.
         format_name: Format of the results, or None to go by the output's name or the input's format.
         overwrite: Whether existing outputs may be replaced.
         target: How large results are to be, where the scale alone does not say it.
         crop: The part of the results that is wanted, or None for all of it.
         template: How outputs are called, or None for the usual names.
         reading: What is accepted of the inputs.
+        conversion: What the results' samples are, unlike the inputs'.
         stdin: Content of standard input, if it is an input.
     """
 
@@ -90,28 +95,15 @@ class Request:
     output: Path | None = None
     into_folder: bool = False
     recursive: bool = False
+    globs: Sequence[str] = ()
     format_name: str | None = None
     overwrite: bool = False
     target: Target = field(default_factory=Target)
     crop: Region | None = None
     template: Template | None = None
     reading: ReadOptions = field(default_factory=ReadOptions)
+    conversion: Conversion = field(default_factory=Conversion)
     stdin: bytes | None = None
-
-
-@dataclass(frozen=True)
-class _Found:
-    """An input with the path its output has below the output folder.
-
-    Attributes:
-        source: The file, or :data:`STREAM`.
-        relative: Path of the output below the output folder.
-        named: Whether the user named it, rather than a folder that holds it.
-    """
-
-    source: Path
-    relative: Path
-    named: bool = True
 
 
 def plan(request: Request, choice: Choice) -> Plan:
@@ -123,16 +115,19 @@ def plan(request: Request, choice: Choice) -> Plan:
     """
     if not request.inputs:
         raise UsageError("no input", hint="give files, folders, or - for standard input")
+    if request.globs and not any(path.is_dir() for path in request.inputs):
+        raise UsageError("--glob chooses among the files of folders, and no input is a folder")
     failures: list[tuple[str, ImgrestoreError]] = []
-    found: list[_Found] = []
+    leave_out = request.output if request.output != STREAM else None
+    found: list[Found] = []
     for path in request.inputs:
         try:
-            found += _find(path, request)
+            found += find(path, recursive=request.recursive, globs=request.globs, leave_out=leave_out)
         except (ImgrestoreError, OSError) as error:
             failures.append((str(path), _as_error(path, error)))
     single_file = _is_single_file(request, found)
-    forced = _format(request, single_file)
-    planned: list[tuple[_Found, Job]] = []
+    forced = asked_format(request.format_name, request.output if single_file else None)
+    planned: list[tuple[Found, Job]] = []
     for item in found:
         try:
             planned.append((item, _job(item, request, choice, forced, single_file)))
@@ -148,29 +143,13 @@ def _as_error(path: Path, error: ImgrestoreError | OSError) -> ImgrestoreError:
     return error if isinstance(error, ImgrestoreError) else InputError(f"{path}: {error.strerror}")
 
 
-def _find(path: Path, request: Request) -> list[_Found]:
-    """Return the images that one of the inputs stands for."""
-    if path == STREAM:
-        return [_Found(STREAM, Path("stdin"))]
-    if path.is_dir():
-        output = request.output if request.output != STREAM else None
-        images = find_images(path, recursive=request.recursive, leave_out=output)
-        if not images:
-            deeper = "" if request.recursive else "; -r searches its sub-folders too"
-            raise InputError(f"{path}: holds no image{deeper}")
-        return [_Found(image, image.relative_to(path), named=False) for image in images]
-    if not path.exists():
-        raise InputError(f"{path}: no such file or folder")
-    return [_Found(path, Path(path.name))]
-
-
-def _without_earlier_results(planned: Sequence[tuple[_Found, Job]]) -> list[Job]:
+def _without_earlier_results(planned: Sequence[tuple[Found, Job]]) -> list[Job]:
     """Leave out files of a folder that are results of an earlier run on their neighbours."""
     makers = {job.destination.resolve(): job.source for _, job in planned if job.destination != STREAM}
     return [job for item, job in planned if item.named or makers.get(job.source.resolve(), job.source) == job.source]
 
 
-def _is_single_file(request: Request, found: Sequence[_Found]) -> bool:
+def _is_single_file(request: Request, found: Sequence[Found]) -> bool:
     """Return whether ``-o`` names one file, rather than a folder."""
     output = request.output
     if output is None or output == STREAM or output.is_dir() or request.into_folder:
@@ -181,7 +160,7 @@ def _is_single_file(request: Request, found: Sequence[_Found]) -> bool:
     return alone and (output.suffix != "" or output.exists())
 
 
-def _job(item: _Found, request: Request, choice: Choice, forced: Format | None, single_file: bool) -> Job:
+def _job(item: Found, request: Request, choice: Choice, forced: Format | None, single_file: bool) -> Job:
     data: Path | bytes = item.source
     name = str(item.source)
     if item.source == STREAM:
@@ -194,48 +173,27 @@ def _job(item: _Found, request: Request, choice: Choice, forced: Format | None, 
     width, height = request.target.size(header.width, header.height, choice.scale)
     if request.crop is not None and not request.crop.within(width, height):
         raise InputError(f"{name}: the crop does not lie inside its result of {width}x{height} pixels")
-    _check_format(name, header, *((request.crop.width, request.crop.height) if request.crop else (width, height)), form)
+    across, down = (request.crop.width, request.crop.height) if request.crop else (width, height)
+    result = resized(request.conversion.applied(header), across, down)
+    check_format(name, header, result, form, request.conversion)
     destination = _destination(item, request, choice, form, single_file, (width, height))
     content = request.stdin if item.source == STREAM else None
-    return Job(item.source, content, destination, form, header, width, height, request.crop, request.reading)
-
-
-def _format(request: Request, single_file: bool) -> Format | None:
-    """Return the format that ``--format`` or the output's name asks for, or None to keep each input's own."""
-    forced = by_name(request.format_name) if request.format_name is not None else None
-    if request.format_name is not None and (forced is None or not forced.writable):
-        raise UsageError(f"cannot write the format {request.format_name!r}", hint=f"use one of {', '.join(WRITABLE)}")
-    if not single_file or request.output is None:
-        return forced
-    named = by_extension(request.output.suffix)
-    if forced is None and (named is None or not named.writable):
-        raise UsageError(
-            f"{request.output}: cannot tell the format from {request.output.suffix!r}",
-            hint=f"--format takes one of {', '.join(WRITABLE)}",
-        )
-    if forced is not None and named is not None and named is not forced:
-        raise UsageError(f"{request.output}: is not the name of a {forced.name} file", hint="change -o or --format")
-    return forced or named
-
-
-def _check_format(name: str, header: Header, width: int, height: int, form: Format) -> None:
-    if max(width, height) > form.largest_side:
-        raise OutputError(
-            f"{name}: a result of {width}x{height} is too large for {form.name} (at most {form.largest_side} a side)",
-            hint="use --format png or --format tiff",
-        )
-    if header.alpha and not form.alpha:
-        raise OutputError(f"{name}: {form.name} cannot hold its transparency", hint="use --format png, tiff or webp")
-    if header.dtype.name not in form.depths:
-        fitting = [f for f in WRITABLE if header.dtype.name in (by_name(f) or form).depths]
-        raise OutputError(
-            f"{name}: {form.name} cannot hold its samples of type {header.dtype.name}",
-            hint=f"use --format {' or '.join(fitting)}",
-        )
+    return Job(
+        item.source,
+        content,
+        destination,
+        form,
+        header,
+        width,
+        height,
+        request.crop,
+        request.reading,
+        request.conversion,
+    )
 
 
 def _destination(
-    item: _Found, request: Request, choice: Choice, form: Format, single_file: bool, size: tuple[int, int]
+    item: Found, request: Request, choice: Choice, form: Format, single_file: bool, size: tuple[int, int]
 ) -> Path:
     output = request.output
     if output == STREAM or (output is None and item.source == STREAM):
@@ -292,7 +250,7 @@ def _check_outputs(jobs: Iterable[Job], overwrite: bool) -> None:
             raise OutputError(f"{path}: is not an ordinary file", hint="give another -o; -o - is standard output")
     if existing and not overwrite:
         more = f" (and {len(existing) - 1} more)" if len(existing) > 1 else ""
-        raise OutputError(f"{existing[0]}: exists already{more}", hint="--overwrite replaces it")
+        raise ExistsError(f"{existing[0]}: exists already{more}", hint="--overwrite replaces it")
     for folder in {job.destination.parent for job in jobs if job.destination != STREAM}:
         above = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
         if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from imgrestore.errors import ImgrestoreError, InputError, OutputError
+from imgrestore.errors import ExistsError, ImgrestoreError, InputError
 from imgrestore.jobs import STREAM, Job
 from imgrestore.manifest import Entry, Manifest, content_hash, fingerprint
 
@@ -56,7 +56,7 @@ class Ledger:
             overwrite: Whether outputs may be replaced that the manifest does not know.
 
         Raises:
-            OutputError: An output exists, is not known to the manifest and must not be replaced.
+            ExistsError: An output exists, is not known to the manifest and must not be replaced.
         """
         todo: list[Job] = []
         done: list[Job] = []
@@ -85,7 +85,7 @@ class Ledger:
             InputError: The input cannot be read.
         """
         try:
-            size, mtime, sha256 = _identity(job)
+            size, mtime, sha256 = identity(job)
         except OSError as error:
             raise InputError(f"{job.name}: cannot be read ({error.strerror})") from None
         entry = self._blank(job)
@@ -130,7 +130,7 @@ class Ledger:
                 return False
             if mtime is not None and mtime == entry.mtime_ns and now.input == entry.input:
                 return True
-            return entry.sha256 is not None and _identity(job)[2] == entry.sha256
+            return entry.sha256 is not None and identity(job)[2] == entry.sha256
         except OSError:
             return False
 
@@ -138,7 +138,7 @@ class Ledger:
         strangers = [job for job in jobs if job.destination.exists() and not self.manifest.made(self._output(job))]
         if strangers:
             more = f" (and {len(strangers) - 1} more)" if len(strangers) > 1 else ""
-            raise OutputError(
+            raise ExistsError(
                 f"{strangers[0].destination}: exists already{more}, and the manifest does not know it",
                 hint="--overwrite replaces it",
             )
@@ -155,7 +155,7 @@ def _stamp(job: Job) -> tuple[int | None, int | None]:
     return (found.st_size, found.st_mtime_ns) if stat.S_ISREG(found.st_mode) else (None, None)
 
 
-def _identity(job: Job) -> tuple[int | None, int | None, str | None]:
+def identity(job: Job) -> tuple[int | None, int | None, str | None]:
     """Return size, time of change and hash of an input, in this order: a change between them is noticed later."""
     size, mtime = _stamp(job)
     if job.content is not None:
@@ -171,4 +171,5 @@ def _size(path: Path) -> int | None:
 
 
 def _failure(error: ImgrestoreError) -> dict[str, Any]:
-    return {"status": "failed", "error": str(error), "hint": error.hint or None, "output_size": None}
+    said = {"error_code": error.code, "error": str(error), "hint": error.hint or None}
+    return {"status": "failed", "output_size": None, **said}

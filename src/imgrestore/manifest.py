@@ -46,6 +46,7 @@ class Entry:
         weights: Hash of the weights file, or None for a model without.
         output: Path of the output below the output folder, or None if the input could not even be planned.
         output_size: Its bytes.
+        error_code: What kind of error it failed with, see :class:`imgrestore.errors.ImgrestoreError`.
         error: Why it failed.
         hint: How to put it right.
         seconds: Wall-clock seconds.
@@ -60,6 +61,7 @@ class Entry:
     weights: str | None = None
     output: str | None = None
     output_size: int | None = None
+    error_code: str | None = None
     error: str | None = None
     hint: str | None = None
     seconds: float = 0.0

@@ -80,10 +80,12 @@ class Carrying:
     Attributes:
         stamp: Says how they were made, or None to leave that out.
         strip: Whether everything is left out that the colours do not depend on.
+        times: Whether the file has the time of change that its input has.
     """
 
     stamp: Stamp | None = None
     strip: bool = False
+    times: bool = False
 
     def of(self, metadata: Metadata, facts: dict[str, Any]) -> tuple[Metadata, tuple[str, ...]]:
         """Return what an output carries, and what a person should know of it.

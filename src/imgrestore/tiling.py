@@ -8,10 +8,13 @@ row is final as soon as the next tile row has passed.
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from imgrestore.errors import UsageError
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,24 @@ class Region:
     top: int
     width: int
     height: int
+
+    @classmethod
+    def parse(cls, text: str) -> Region:
+        """Read ``X,Y,WIDTH,HEIGHT``.
+
+        Raises:
+            UsageError: It is not of that form.
+        """
+        numbers = text.split(",")
+        if len(numbers) != 4 or not all(re.fullmatch(r"\s*\d{1,9}\s*", number) for number in numbers):
+            raise UsageError(
+                f"{text!r} is not a region", hint="X,Y,WIDTH,HEIGHT in pixels of the result: 400,300,256,256"
+            )
+        return cls(*(int(number) for number in numbers))
+
+    def __str__(self) -> str:
+        """Return ``X,Y,WIDTH,HEIGHT``."""
+        return f"{self.left},{self.top},{self.width},{self.height}"
 
     def within(self, width: int, height: int) -> bool:
         """Return whether it is not empty and lies inside an image of this size."""

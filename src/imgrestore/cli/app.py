@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from imgrestore import __version__
-from imgrestore.cli import compare, console, doctor, evaluate, info, models, recipes, restore, train
+from imgrestore.cli import compare, console, doctor, evaluate, info, models, recipes, restore, train, verify
 from imgrestore.errors import ImgrestoreError, UsageError
 
 _COMMON = frozenset(("-q", "--quiet", "-v", "--verbose", "--debug"))
@@ -64,6 +64,7 @@ app.command("compare")(compare.compare)
 app.add_typer(models.app, name="models")
 app.add_typer(recipes.app, name="recipes")
 app.command("info")(info.info)
+app.command("verify")(verify.verify)
 app.command("doctor")(doctor.doctor)
 
 

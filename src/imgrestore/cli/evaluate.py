@@ -9,7 +9,7 @@ import typer
 
 from imgrestore.catalogue import Choice, choose, labelled
 from imgrestore.cli import console
-from imgrestore.cli.options import Device, Json, Memory, PrecisionOption, Tile, parse_bytes
+from imgrestore.cli.options import Device, Json, Memory, PrecisionOption, Tile, computing
 from imgrestore.errors import UsageError
 
 if TYPE_CHECKING:
@@ -63,10 +63,7 @@ def evaluate(
         requirement.validate(tuple(METRICS), (*baselines(factor), *choices))
     pairs = _pairs(data, lq, first, factor, sigma)
     noisy = f" sigma {sigma:g}" if lq is None and first.entry.task == "denoise" else ""
-    options: dict[str, object] = {"precision": precision, "tile": tile}
-    if memory:
-        options["memory"] = parse_bytes(memory)
-    restorers = _restorers(choices, device, options)
+    restorers = _restorers(choices, device, computing(precision, tile, memory))
     report = _measure(restorers, pairs, factor, chosen)
     degraded = f"low-quality images from {lq}" if lq else f"degraded for {first.entry.task} x{factor}{noisy}"
     note = f"{data.resolve().name}: {len(pairs)} images, {degraded}; protocol {chosen}: {PROTOCOLS[chosen]}"

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Sequence
 from contextlib import closing, nullcontext
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,15 +16,16 @@ import typer
 from imgrestore import __version__
 from imgrestore.catalogue import Choice, choose, task_model
 from imgrestore.cli import console
-from imgrestore.cli.options import Device, Json, Memory, PrecisionOption, Tile, parse_bytes
+from imgrestore.cli.options import Device, Json, MaxPixels, Memory, PrecisionOption, Tile, computing, parse_pixels
 from imgrestore.cli.outcome import Outcome
+from imgrestore.cli.sources import gathered, standard_input
 from imgrestore.errors import ImgrestoreError, InputError, UsageError
 
 if TYPE_CHECKING:
+    from imgrestore.codecs import SaveOptions
     from imgrestore.jobs import Plan, Request
     from imgrestore.ledger import Ledger, Split
     from imgrestore.provenance import Carrying, Stamp
-    from imgrestore.tiling import Region
 
 
 def restore(
@@ -49,15 +49,23 @@ def restore(
     ] = None,
     strength: Annotated[float, typer.Option(help="0 leaves the photo as it is, 1 is the full effect.")] = 1.0,
     recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Search sub-folders; -o mirrors them.")] = False,
+    glob: Annotated[
+        list[str] | None,
+        typer.Option("--glob", help="Of folders, take only files like '*.jpg'; may be given more than once."),
+    ] = None,
     files_from: Annotated[
         str | None, typer.Option("--files-from", help="A file that lists inputs, one on each line; - for stdin.")
     ] = None,
     zero: Annotated[bool, typer.Option("-0", help="The list is separated by NUL, as from find -print0.")] = False,
     name: Annotated[str | None, typer.Option(help="Pattern of output names: '{stem}_{model}_{scale}x{ext}'.")] = None,
     format_name: Annotated[str | None, typer.Option("--format", help="png, jpeg, tiff or webp.")] = None,
+    depth: Annotated[int | None, typer.Option(help="8 or 16 bits a sample; the input's own by default.")] = None,
+    background: Annotated[
+        str | None, typer.Option(help="Put a colour behind transparent photos: white, black, '#rrggbb' ….")
+    ] = None,
     quality: Annotated[int, typer.Option(help="Of JPEG and WebP.", min=1, max=100)] = 95,
-    subsampling: Annotated[bool, typer.Option(help="Store JPEG colour at half resolution.")] = False,
-    lossless: Annotated[bool, typer.Option(help="Store WebP without loss.")] = False,
+    subsampling: Annotated[bool, typer.Option("--subsampling", help="Store JPEG colour at half resolution.")] = False,
+    lossless: Annotated[bool, typer.Option("--lossless", help="Store WebP without loss.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing outputs.")] = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Skip what an earlier run into the same folder has done.")
@@ -66,13 +74,18 @@ def restore(
         bool, typer.Option("--retry-failed", help="With --resume: try again what failed before.")
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Say what would be done, and stop.")] = False,
-    max_pixels: Annotated[
-        str, typer.Option(help="Refuse photos of more pixels than this, such as 500M; none for no limit.")
-    ] = "268402689",
-    allow_damaged: Annotated[bool, typer.Option(help="Restore what there is of a damaged file.")] = False,
-    first_frame: Annotated[bool, typer.Option(help="Take the first picture of an animation or several pages.")] = False,
+    max_pixels: MaxPixels = "268402689",
+    allow_damaged: Annotated[
+        bool, typer.Option("--allow-damaged", help="Restore what there is of a damaged file.")
+    ] = False,
+    first_frame: Annotated[
+        bool, typer.Option("--first-frame", help="Take the first picture of an animation or several pages.")
+    ] = False,
     strip_metadata: Annotated[
         bool, typer.Option("--strip-metadata", help="Keep nothing but pixels and colour profile.")
+    ] = False,
+    preserve_times: Annotated[
+        bool, typer.Option("--preserve-times", help="Give results the time of change of their inputs.")
     ] = False,
     no_stamp: Annotated[
         bool, typer.Option("--no-stamp", help="Leave out the note of how the result was made.")
@@ -84,12 +97,14 @@ def restore(
     json: Json = False,
 ) -> None:
     """Restore photos: each output is complete or not there, inputs are never touched."""
-    from imgrestore.codecs import ReadOptions
+    from imgrestore.codecs import ReadOptions, SaveOptions
+    from imgrestore.conversion import Colour, Conversion
     from imgrestore.jobs import STREAM, Plan, Request, plan
     from imgrestore.ledger import Split
     from imgrestore.names import Template
     from imgrestore.provenance import Carrying
     from imgrestore.sizes import Target
+    from imgrestore.tiling import Region
 
     if retry_failed and not resume:
         raise UsageError("--retry-failed belongs to --resume", hint="give both, or neither")
@@ -97,40 +112,34 @@ def restore(
     target = Target(width, height, max_side, min_side)
     if target.fixed and scale is not None:
         raise UsageError("--scale and --width or --height both fix the size", hint="leave one of them out")
-    given = [*(inputs or []), *(_listed(files_from, zero) if files_from is not None else [])]
-    if zero and files_from is None:
-        raise UsageError(
-            "-0 is about the list of --files-from", hint="find … -print0 | imgrestore restore --files-from - -0"
-        )
-    stdin = _read_stdin(given) if STREAM in given else None
-    reading = ReadOptions(_pixels(max_pixels), allow_damaged, first_frame)
+    given = gathered(inputs or [], files_from, zero)
+    stdin = standard_input(given) if STREAM in given else None
     request = Request(
         given,
         output=Path(output) if output is not None else None,
         into_folder=output is not None and output.endswith(("/", os.sep)),
         recursive=recursive,
+        globs=glob or [],
         format_name=format_name,
         overwrite=overwrite or resume,
         target=target,
-        crop=_region(crop) if crop is not None else None,
+        crop=Region.parse(crop) if crop is not None else None,
         template=Template(name) if name is not None else None,
-        reading=reading,
+        reading=ReadOptions(parse_pixels(max_pixels), allow_damaged, first_frame),
+        conversion=Conversion(depth, Colour.parse(background) if background is not None else None),
         stdin=stdin,
     )
     planned = plan(request, choice)
-    if any(job.destination == STREAM for job in planned.jobs):
-        if json:
-            raise UsageError("--json and the image both go to standard output", hint="give -o FILE")
-        if sys.stdout.isatty():
-            raise UsageError("an image is not written to a terminal", hint="redirect standard output, or give -o FILE")
-    saving = {"quality": quality, "subsampling": subsampling, "lossless": lossless}
-    made = {"strength": strength, "precision": precision, "crop": crop, "reading": [allow_damaged, first_frame]}
+    _check_streams(planned, json=json, times=preserve_times)
+    saving = SaveOptions(quality, subsampling, lossless)
+    carrying = Carrying(None if no_stamp else _stamp(choice, precision), strip_metadata, preserve_times)
     folder = _folder(request, planned)
     if resume and folder is None:
         raise UsageError("--resume needs a folder of outputs", hint="give -o FOLDER/; its manifest says what is done")
     ledger = None
     if folder is not None and (resume or not dry_run):
-        ledger = _ledger(folder, choice, saving | made | {"strip": strip_metadata, "no_stamp": no_stamp})
+        made = {"strength": strength, "precision": precision, "strip": strip_metadata, "no_stamp": no_stamp}
+        ledger = _ledger(folder, choice, request, asdict(saving) | made)
     split = Split(planned.jobs, (), ())
     if ledger is not None and resume:
         split = ledger.split(planned.jobs, retry_failed=retry_failed, overwrite=overwrite)
@@ -146,26 +155,36 @@ def restore(
             choice,
             ledger,
             saving,
-            Carrying(None if no_stamp else _stamp(choice, {"strength": strength, "crop": crop}), strip_metadata),
+            carrying,
             device=device,
-            precision=precision,
-            tile=tile,
             strength=strength,
-            **({"memory": parse_bytes(memory)} if memory else {}),
+            **computing(precision, tile, memory),
         )
     outcome.sum_up()
     if outcome.failed:
         raise typer.Exit(1)
 
 
-def _stamp(choice: Choice, parameters: dict[str, Any]) -> Stamp:
-    """Return what results say of how they were made."""
+def _check_streams(planned: Plan, *, json: bool, times: bool) -> None:
+    """Refuse what cannot be said, or kept, on standard output."""
+    from imgrestore.jobs import STREAM
+
+    if times and any(STREAM in (job.source, job.destination) for job in planned.jobs):
+        raise UsageError("--preserve-times is about files, and a stream has no times", hint="leave it out")
+    if any(job.destination == STREAM for job in planned.jobs):
+        if json:
+            raise UsageError("--json and the image both go to standard output", hint="give -o FILE")
+        if sys.stdout.isatty():
+            raise UsageError("an image is not written to a terminal", hint="redirect standard output, or give -o FILE")
+
+
+def _stamp(choice: Choice, precision: str) -> Stamp:
+    """Return what all results say of how they were made."""
     from imgrestore.manifest import content_hash
     from imgrestore.provenance import Stamp
 
     weights = "" if choice.weights is None else content_hash(choice.weights)
-    given = {name: value for name, value in parameters.items() if value is not None}
-    return Stamp(__version__, choice.entry.name, weights, {"scale": choice.scale, **given})
+    return Stamp(__version__, choice.entry.name, weights, {"precision_asked": precision})
 
 
 def _folder(request: Request, planned: Plan) -> Path | None:
@@ -178,58 +197,25 @@ def _folder(request: Request, planned: Plan) -> Path | None:
     return output if planned.jobs or output.is_dir() else None
 
 
-def _ledger(folder: Path, choice: Choice, options: dict[str, Any]) -> Ledger:
+def _ledger(folder: Path, choice: Choice, request: Request, options: dict[str, Any]) -> Ledger:
     """Open the manifest of a folder; how fast a result is computed is no part of what it is."""
     from imgrestore.ledger import Ledger
 
     model: dict[str, Any] = {"version": __version__, "model": choice.entry.name, "network_scale": choice.network_scale}
-    return Ledger(folder, model | {"scale": choice.scale} | options, choice.weights)
+    asked = {
+        "scale": choice.scale,
+        "crop": request.crop,
+        "depth": request.conversion.depth,
+        "background": request.conversion.background,
+        "reading": [request.reading.allow_damaged, request.reading.first_frame],
+    }
+    return Ledger(folder, model | asked | options, choice.weights)
 
 
 def _choose(model: str | None, task: str | None, scale: float | None) -> Choice:
     if model and task:
         raise UsageError("--model and --task both name a model", hint="leave one out")
     return choose(model or task_model(task or "upscale"), scale)
-
-
-def _pixels(text: str) -> int | None:
-    """Read a number of pixels such as ``500M``, or ``none``."""
-    match = re.fullmatch(r"(\d+)([kmg]?)", text.strip().lower())
-    if text.strip().lower() == "none":
-        return None
-    if match is None:
-        raise UsageError(f"--max-pixels {text}: not a number of pixels", hint="write for example 500M, or none")
-    return int(match[1]) * {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}[match[2]]
-
-
-def _region(text: str) -> Region:
-    """Read ``X,Y,WIDTH,HEIGHT``."""
-    from imgrestore.tiling import Region
-
-    numbers = text.split(",")
-    if len(numbers) != 4 or not all(number.strip().isdigit() for number in numbers):
-        raise UsageError(
-            f"--crop {text}: not a region", hint="X,Y,WIDTH,HEIGHT in pixels of the result: 400,300,256,256"
-        )
-    return Region(*(int(number) for number in numbers))
-
-
-def _listed(source: str, zero: bool) -> list[Path]:
-    """Read the names of inputs from a file or from standard input."""
-    try:
-        content = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
-    except OSError as error:
-        raise InputError(f"{source}: cannot be read ({error.strerror})") from None
-    names = content.split(b"\0") if zero else content.splitlines()
-    return [Path(os.fsdecode(name)) for name in names if name]
-
-
-def _read_stdin(inputs: list[Path]) -> bytes:
-    if len(inputs) > 1:
-        raise UsageError("- cannot be combined with other inputs")
-    if sys.stdin is None or sys.stdin.isatty():
-        raise UsageError("- reads an image from standard input, but that is a terminal", hint="pipe an image in")
-    return sys.stdin.buffer.read()
 
 
 def _show_plan(planned: Plan) -> None:
@@ -246,22 +232,21 @@ def _run(
     unplanned: Sequence[tuple[str, ImgrestoreError]],
     choice: Choice,
     ledger: Ledger | None,
-    saving: dict[str, Any],
+    saving: SaveOptions,
     carrying: Carrying,
     **options: Any,
 ) -> None:
     """Restore what was planned and is not done."""
     from imgrestore.batch import failed, noted, run, skipped
-    from imgrestore.codecs import SaveOptions
 
     for job in split.done:
         outcome.report(skipped(job, choice.name))
     for job, entry in split.failed:
         before = InputError(f"{entry.error} (an earlier run)", hint="--retry-failed tries it again")
-        outcome.report(failed(job.name, before))
+        outcome.report(replace(failed(job.name, before), model=choice.name, error_code=entry.error_code or before.code))
     for name, problem in unplanned:
         unwritten = noted(partial(ledger.unplanned, name, problem)) if ledger is not None else ()
-        outcome.report(replace(failed(name, problem), warnings=unwritten))
+        outcome.report(replace(failed(name, problem), model=choice.name, warnings=unwritten))
     if not split.todo:
         return
     from imgrestore.api import prepare
@@ -271,5 +256,5 @@ def _run(
     console.detail(f"{choice.entry.name} x{choice.network_scale:g}, {weights}, {restorer.device} {restorer.precision}")
     console.detail(f"tiles of at most {'x'.join(map(str, restorer.choose_tile(1)))} pixels")
     with console.meter("restoring", sum(job.pixels for job in split.todo), "MP", 1e6) as meter:
-        for record in run(split.todo, restorer, choice.name, SaveOptions(**saving), meter.advance, ledger, carrying):
+        for record in run(split.todo, restorer, choice.name, saving, meter.advance, ledger, carrying):
             outcome.report(record)

@@ -22,7 +22,7 @@ from imgrestore.codecs.formats import (
     recognise,
 )
 from imgrestore.codecs.options import ReadOptions, SaveOptions
-from imgrestore.errors import InputError
+from imgrestore.errors import InputError, NotAnImageError
 from imgrestore.image import Image, ImageStream
 
 __all__ = [
@@ -46,7 +46,8 @@ def detect(data: Path | bytes, name: str) -> Format:
         name: What messages call it.
 
     Raises:
-        InputError: It cannot be opened, or is not an image of a known format.
+        InputError: It cannot be opened.
+        NotAnImageError: It is not an image of a known format.
     """
     head, tail = (data[:HEAD], data[-TAIL:]) if isinstance(data, bytes) else _ends(data, name)
     found = recognise(head) or (by_name("tga") if is_tga(head, tail, Path(name).suffix) else None)
@@ -54,7 +55,7 @@ def detect(data: Path | bytes, name: str) -> Format:
         kind = document(head)
         empty = "an empty file" if not head else f"{kind}, not an image" if kind else "not an image"
         known = ", ".join(form.name for form in FORMATS)
-        raise InputError(f"{name}: {empty}", hint=f"formats that can be read: {known}")
+        raise NotAnImageError(f"{name}: {empty}", hint=f"formats that can be read: {known}")
     return found
 
 

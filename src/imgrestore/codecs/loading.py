@@ -18,7 +18,7 @@ from imgrestore.codecs.formats import Format
 from imgrestore.codecs.headers import mpo_pictures, png_header
 from imgrestore.codecs.options import ReadOptions
 from imgrestore.codecs.vips import reason
-from imgrestore.errors import InputError
+from imgrestore.errors import DamagedError, InputError
 from imgrestore.image import BAND, Header, ImageStream, Metadata, Pixels
 
 _DTYPES = {"uchar": np.uint8, "ushort": np.uint16, "float": np.float32, "double": np.float32}
@@ -198,4 +198,4 @@ def _exif_and_iptc(image: Any, data: Path | bytes, form: Format) -> tuple[bytes 
 
 
 def _unreadable(name: str, form: Format, what: str) -> InputError:
-    return InputError(f"{name}: not a readable {form.name} file ({what})", hint="the file may be damaged")
+    return DamagedError(f"{name}: not a readable {form.name} file ({what})", hint="the file may be damaged")

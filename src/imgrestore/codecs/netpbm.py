@@ -15,7 +15,7 @@ import numpy as np
 from imgrestore.codecs.formats import Format
 from imgrestore.codecs.headers import open_bytes
 from imgrestore.codecs.options import ReadOptions
-from imgrestore.errors import InputError
+from imgrestore.errors import DamagedError, InputError
 from imgrestore.image import BAND, Header, ImageStream, Pixels
 
 _LONGEST_HEADER = 65536
@@ -70,7 +70,7 @@ class _Damage:
 
 
 def _bad(name: str, form: Format, what: str) -> InputError:
-    return InputError(f"{name}: not a readable {form.name} file ({what})", hint="the file may be damaged")
+    return DamagedError(f"{name}: not a readable {form.name} file ({what})", hint="the file may be damaged")
 
 
 def _binary(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from imgrestore.errors import InputError
+from imgrestore.errors import SeveralPicturesError, TooLargeError
 
 
 @dataclass(frozen=True)
@@ -25,10 +25,10 @@ class ReadOptions:
         """Refuse an image of too many pixels.
 
         Raises:
-            InputError: It has more than :attr:`max_pixels`.
+            TooLargeError: It has more than :attr:`max_pixels`.
         """
         if self.max_pixels is not None and width * height > self.max_pixels:
-            raise InputError(
+            raise TooLargeError(
                 f"{name}: {width}x{height} is more than {self.max_pixels} pixels",
                 hint=f"--max-pixels {width * height} allows it, if you trust the file",
             )
@@ -37,12 +37,12 @@ class ReadOptions:
         """Refuse a file of several pictures, or say that only the first is taken.
 
         Raises:
-            InputError: It holds several, and the first alone was not asked for.
+            SeveralPicturesError: It holds several, and the first alone was not asked for.
         """
         if count <= 1:
             return ()
         if not self.first_frame:
-            raise InputError(f"{name}: holds {count} {what}", hint="--first-frame takes the first")
+            raise SeveralPicturesError(f"{name}: holds {count} {what}", hint="--first-frame takes the first")
         return (f"{name}: holds {count} {what}, of which the first was taken",)
 
 
@@ -59,3 +59,8 @@ class SaveOptions:
     quality: int = 95
     subsampling: bool = False
     lossless: bool = False
+
+    def heeded_by(self, format_name: str) -> dict[str, int | bool]:
+        """Return those that files of a format depend on, by name."""
+        names = {"jpeg": ("quality", "subsampling"), "webp": ("quality", "lossless")}.get(format_name, ())
+        return {name: getattr(self, name) for name in names}

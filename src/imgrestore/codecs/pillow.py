@@ -16,7 +16,7 @@ from imgrestore.codecs import exif, jpeg2000
 from imgrestore.codecs.formats import Format
 from imgrestore.codecs.headers import open_bytes
 from imgrestore.codecs.options import ReadOptions
-from imgrestore.errors import InputError
+from imgrestore.errors import DamagedError, InputError
 from imgrestore.image import Image, ImageStream, Metadata, Pixels
 
 Picture = PillowImage.Image
@@ -51,7 +51,7 @@ def open_stream(data: Path | bytes, name: str, form: Format, options: ReadOption
         raise
     except Exception as error:  # Pillow raises at least eight kinds on bad files; each means the file is bad.
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(
+        raise DamagedError(
             f"{name}: not a readable {form.name} file ({reason})", hint="the file may be damaged"
         ) from None
 
@@ -75,7 +75,7 @@ def _check_jpeg2000(data: Path | bytes, name: str, form: Format, options: ReadOp
             hint="convert it to a 16-bit TIFF or PNG",
         )
     if present < tiles and not options.allow_damaged:
-        raise InputError(
+        raise DamagedError(
             f"{name}: not a readable {form.name} file ({tiles - present} of its {tiles} tiles are missing)",
             hint="the file may be damaged",
         )

@@ -1,0 +1,49 @@
+"""Where a command's inputs come from: its arguments, a list of names, standard input."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from imgrestore.errors import InputError, UsageError
+
+
+def gathered(arguments: Sequence[Path], files_from: str | None, zero: bool) -> list[Path]:
+    """Return the inputs that were named.
+
+    Args:
+        arguments: On the command line.
+        files_from: A file that lists more, ``-`` for standard input, or None.
+        zero: Whether names in the list end in NUL instead of a line's end.
+
+    Raises:
+        UsageError: There is no list to end in NUL.
+        InputError: The list cannot be read.
+    """
+    if files_from is None:
+        if zero:
+            raise UsageError(
+                "-0 is about the list of --files-from", hint="find … -print0 | imgrestore restore --files-from - -0"
+            )
+        return list(arguments)
+    try:
+        content = sys.stdin.buffer.read() if files_from == "-" else Path(files_from).read_bytes()
+    except OSError as error:
+        raise InputError(f"{files_from}: cannot be read ({error.strerror})") from None
+    names = content.split(b"\0") if zero else content.splitlines()
+    return [*arguments, *(Path(os.fsdecode(name)) for name in names if name)]
+
+
+def standard_input(inputs: Sequence[Path]) -> bytes:
+    """Read the image that standard input is.
+
+    Raises:
+        UsageError: There are other inputs, or nothing is piped in.
+    """
+    if len(inputs) > 1:
+        raise UsageError("- cannot be combined with other inputs")
+    if sys.stdin is None or sys.stdin.isatty():
+        raise UsageError("- reads an image from standard input, but that is a terminal", hint="pipe an image in")
+    return sys.stdin.buffer.read()

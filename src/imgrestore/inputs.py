@@ -1,0 +1,70 @@
+"""Which files a request's inputs stand for. No torch."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from imgrestore.codecs import find_images
+from imgrestore.errors import InputError
+
+STREAM = Path("-")
+"""Standard input or output."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """An input with the path its output has below the output folder.
+
+    Attributes:
+        source: The file, or :data:`STREAM`.
+        relative: Path of the output below the output folder.
+        named: Whether the user named it, rather than a folder that holds it.
+    """
+
+    source: Path
+    relative: Path
+    named: bool = True
+
+
+def find(path: Path, *, recursive: bool, globs: Sequence[str], leave_out: Path | None) -> list[Found]:
+    """Return the images that one of the inputs stands for.
+
+    Args:
+        path: A file, a folder, or :data:`STREAM`.
+        recursive: Whether sub-folders are searched.
+        globs: Which files of a folder are taken, see :func:`wanted`; all if there are none.
+        leave_out: A folder that is not searched.
+
+    Raises:
+        InputError: There is no such file, or no image in the folder.
+    """
+    if path == STREAM:
+        return [Found(STREAM, Path("stdin"))]
+    if path.is_dir():
+        images = find_images(path, recursive=recursive, leave_out=leave_out)
+        found = [Found(image, image.relative_to(path), named=False) for image in images]
+        found = [item for item in found if wanted(item.relative, globs)]
+        if not found:
+            matching = f" that matches {' or '.join(globs)}" if globs else ""
+            deeper = "" if recursive else "; -r searches its sub-folders too"
+            raise InputError(f"{path}: holds no image{matching}{deeper}")
+        return found
+    if not path.exists():
+        raise InputError(f"{path}: no such file or folder")
+    return [Found(path, Path(path.name))]
+
+
+def wanted(relative: Path, globs: Sequence[str]) -> bool:
+    """Return whether a file of a folder matches one of some patterns, or there are none.
+
+    A pattern with a slash is about the path below the folder (``*`` then spans folders), one without about the name.
+    Case does not matter: cameras write ``.JPG``.
+    """
+    return not globs or any(
+        re.fullmatch(fnmatch.translate(glob), relative.as_posix() if "/" in glob else relative.name, re.IGNORECASE)
+        for glob in globs
+    )
