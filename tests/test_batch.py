@@ -95,7 +95,18 @@ def test_what_has_changed_is_done_again(photos: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [["--strength", "0.5"], ["--scale", "3"], ["--model", "lanczos"], ["--quality", "50"], ["--model", "w"]]
+    "change",
+    [
+        ["--strength", "0.5"],
+        ["--scale", "3"],
+        ["--model", "lanczos"],
+        ["--quality", "50"],
+        ["--depth", "16"],
+        ["--background", "white"],
+        ["--allow-damaged"],
+        ["--strip-metadata"],
+        ["--model", "w"],
+    ],
 )
 def test_other_parameters_or_weights_do_it_again(photos: Path, change: list[str]) -> None:
     weights = next(Path(__file__).parent.parent.glob("weights/resnet-sr-x2*"))

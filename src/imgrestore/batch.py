@@ -230,7 +230,7 @@ def _keep_times(source: Path, output: Path) -> tuple[str, ...]:
         times = source.stat()
         os.utime(output, ns=(times.st_atime_ns, times.st_mtime_ns))
     except OSError as error:
-        return (f"the time of {source} could not be kept ({error.strerror})",)
+        return (f"its time of change could not be kept ({error.strerror})",)
     return ()
 
 

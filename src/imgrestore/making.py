@@ -128,6 +128,8 @@ class Making:
             )
             if min(made.width, made.height, *(made.tile or ())) < 1 or not 0 <= made.strength <= 1:
                 raise ValueError("numbers out of range")
+            if made.crop is not None and not made.crop.within(made.width, made.height):
+                raise ValueError("its crop lies outside")
             if made.precision not in ("fp32", "bf16", "fp16"):
                 raise ValueError(f"no precision is called {made.precision!r}")
             return made

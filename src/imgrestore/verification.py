@@ -22,6 +22,9 @@ from imgrestore.making import Making
 from imgrestore.manifest import content_hash
 from imgrestore.provenance import Stamp
 
+_UNLIMITED = ReadOptions(max_pixels=None)
+"""For results: their size follows from that of the original, which has its limit."""
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -64,14 +67,14 @@ class Result:
     making: Making
 
     @classmethod
-    def load(cls, path: Path, max_pixels: int | None) -> Result:
+    def load(cls, path: Path) -> Result:
         """Read what a file says of itself.
 
         Raises:
             InputError: It cannot be read, or holds no stamp that makes sense of it.
         """
         form = detect(path, str(path))
-        header = open_image(path, options=ReadOptions(max_pixels)).header
+        header = open_image(path, options=_UNLIMITED).header
         stamp = Stamp.out_of(header.metadata.xmp)
         if stamp is None:
             raise InputError(
@@ -169,8 +172,7 @@ def verify(
     with tempfile.TemporaryDirectory(prefix="imgrestore-") as folder:
         path = Path(folder) / f"again{result.form.extensions[0]}"
         write_image(again, path, result.form, making.saving)
-        unlimited = ReadOptions(max_pixels=None)
-        return _difference(open_image(result.path, options=unlimited), open_image(path, options=unlimited))
+        return _difference(*(open_image(file, options=_UNLIMITED) for file in (result.path, path)))
 
 
 def _check_original(result: Result, original: Path, header: Header) -> None:

@@ -42,7 +42,7 @@ class Outcome:
     def report(self, record: Record) -> None:
         """Count one image and say how it ended."""
         for warning in record.warnings:
-            console.warn(warning)
+            console.warn(warning if warning.startswith(record.input) else f"{record.input}: {warning}")
         if record.status == "failed":
             self.failed += 1
             console.line(f"error: {record.error}")

@@ -26,22 +26,24 @@ def verify(
     from imgrestore.verification import Result
     from imgrestore.verification import verify as repeat
 
-    limit = parse_pixels(max_pixels)
-    result = Result.load(file, limit)
+    result = Result.load(file)
     warnings: list[str] = []
+
+    def warn(text: str) -> None:
+        warnings.append(text)
+        console.warn(text)
+
     with console.meter("restoring", result.header.width * result.header.height, "MP", 1e6) as meter:
         found = repeat(
             result,
             original,
             model,
-            max_pixels=limit,
+            max_pixels=parse_pixels(max_pixels),
             device=device,
             advance=meter.advance,
-            warn=warnings.append,
+            warn=warn,
             **computing(None, None, memory),
         )
-    for warning in warnings:
-        console.warn(warning)
     if json:
         record = {"file": str(file), "input": str(original), "identical": found.none, **vars(found)}
         console.record(record | {"warnings": warnings})
