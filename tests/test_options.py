@@ -100,6 +100,7 @@ def test_globs_choose_among_the_files_of_folders(here: Path) -> None:
     assert code == 1 and "in: holds no image that matches *.gif" in said
     assert [record["input"] for record in records if record["status"] == "done"] == ["a.png"], "named, so not filtered"
     assert restore("a.png", "--glob", "*.png", "-o", "x.png")[0] == 2
+    assert restore("a.png", "n" * 300, "--glob", "*.png", "-o", "x/")[0] == 2, "a name too long to be looked up"
 
 
 def test_times_of_change_are_kept_when_asked_for(here: Path) -> None:
