@@ -1,6 +1,7 @@
 """Images and models made for the tests; nothing is downloaded."""
 
 import io
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -44,6 +45,19 @@ def photo_folder(tmp_path: Path, photo: Callable[..., NDArray[np.uint8]]) -> Pat
     for i in range(6):
         name = f"more/{i}.png" if i == 5 else f"{i}.png"
         PillowImage.fromarray(photo(100 + i, 120, seed=i)).save(folder / name)
+    return folder
+
+
+@pytest.fixture
+def mnist_folder(tmp_path: Path) -> Path:
+    """Return a folder with seven digit-like pictures in MNIST's format."""
+    folder = tmp_path / "digits"
+    folder.mkdir()
+    y, x = np.mgrid[0:28, 0:28]
+    rings = [np.hypot(y - 14, x - 12 - i / 2) for i in range(7)]
+    pixels = np.stack([255 * (abs(ring - 6) < 2) for ring in rings]).astype(np.uint8)
+    header = struct.pack(">4i", 0x803, *pixels.shape)
+    (folder / "train-images-idx3-ubyte").write_bytes(header + pixels.tobytes())
     return folder
 
 

@@ -36,6 +36,7 @@ WHOLE = ["model.size=16", "data.size=16", "width=8", "latent=8", "best=psnr", *F
 TINY = {
     "resnet": SMALL,
     "block": [*FEW, "batch=8", "size=36"],
+    "block-vae-mnist": [*FEW, "batch=8"],
     "dcae": WHOLE,
     "fourier": WHOLE,
     "sfl": ["data.kind=photos", "patch=12", "width=8", "accumulate=2", *FEW],
@@ -52,7 +53,7 @@ def tiny(name: str, *changes: str) -> Recipe:
     """Load a recipe cut down to what a test can train."""
     terms = enumerate(load_recipe(name).loss)
     fewer_scales = [f"loss.{i}.scales=1" for i, term in terms if term.kind == "ms-ssim"]
-    return load_recipe(name, [*TINY[name.partition("-")[0]], *fewer_scales, *changes])
+    return load_recipe(name, [*TINY.get(name, TINY[name.partition("-")[0]]), *fewer_scales, *changes])
 
 
 def small(*changes: str) -> Recipe:
@@ -80,11 +81,14 @@ def records(run: Path) -> list[dict]:
 
 
 @pytest.mark.parametrize("name", sorted(shipped_recipes()))
-def test_every_recipe_trains_and_its_weights_restore(name: str, photo_folder: Path, tmp_path: Path) -> None:
+def test_every_recipe_trains_and_its_weights_restore(
+    name: str, photo_folder: Path, mnist_folder: Path, tmp_path: Path
+) -> None:
     recipe = tiny(name, "steps=3", "every=2", "protocol=rgb")
-    finish(recipe, photo_folder, tmp_path / "run")
+    folder = mnist_folder if recipe.data.kind == "mnist" else photo_folder
+    finish(recipe, folder, tmp_path / "run")
     model, card = load_weights(tmp_path / "run" / f"{name}.safetensors")
-    assert card.recipe["name"] == name and "photos (5 images)" in card.data
+    assert card.recipe["name"] == name and f"{folder.name} (" in card.data
     restored = Restorer(model).restore_tensor(torch.rand(3, 9, 11))
     assert restored.shape == (3, 9 * card.scale, 11 * card.scale)
     logged = records(tmp_path / "run")
@@ -101,8 +105,8 @@ def test_loss_falls_on_one_batch(name: str, photo) -> None:
     table = tiny(name, "steps=150", "learning_rate=3e-3").to_table()
     recipe = Recipe.model_validate(table | {"schedule": {"kind": "constant"}})
     training = fresh(recipe)
-    side = (training.model.native_size or 24) * recipe.scale
-    gt = torch.from_numpy(photo(side, side)).permute(2, 0, 1)[None].float().expand(2, -1, -1, -1) / 255
+    side, channels = (training.model.native_size or 24) * recipe.scale, training.model.channels
+    gt = torch.from_numpy(photo(side, side)).permute(2, 0, 1)[None, :channels].float().expand(2, -1, -1, -1) / 255
     gt = torch.nn.functional.avg_pool2d(gt, 3, stride=1, padding=1, count_include_pad=False)
     gt = gt[:, : training.model.channels]
     if any(loss.kind == "bce" for loss in recipe.loss):

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import torch
 from torch import Generator, Tensor
-from torch.nn.functional import affine_grid, grid_sample
+from torch.nn.functional import grid_sample
 
 from imgrestore.degradations.contract import Degradation, uniform
 from imgrestore.parts import Field, Range, within
@@ -26,9 +26,26 @@ class Rotate(Degradation):
     def degrade(self, image: Tensor, generator: Generator) -> Tensor:
         """Return the turned images, same size."""
         height, width = image.shape[-2:]
-        angle = torch.deg2rad(uniform(len(image), self.angle, generator)).to(image.device)
-        cos, sin, zero = angle.cos(), angle.sin(), torch.zeros_like(angle)
-        rows = [cos, -sin * height / width, zero, sin * width / height, cos, zero]  # positions in halves of the image
-        grid = affine_grid(torch.stack(rows, dim=1).view(-1, 2, 3), list(image.shape), align_corners=False)
-        turned = grid_sample(image.float(), grid, "bilinear", padding_mode="reflection", align_corners=False)
-        return turned.to(image)
+        angle = uniform(len(image), self.angle, generator)
+        return turned(image.float(), angle, range(height), range(width)).to(image)
+
+
+def turned(image: Tensor, angle: Tensor, rows: range, columns: range) -> Tensor:
+    """Turn images about their middle and return a part of the result, which is all that is computed.
+
+    Args:
+        image: (N, C, H, W), float.
+        angle: (N,), degrees, counter-clockwise.
+        rows: The rows wanted; those outside of the image are mirrored, as the corners are.
+        columns: The columns wanted.
+
+    Returns:
+        (N, C, rows, columns).
+    """
+    height, width = image.shape[-2:]
+    angle = torch.deg2rad(angle).to(image.device)[:, None, None]
+    down = torch.tensor(rows, device=image.device)[:, None] + 0.5 - height / 2
+    across = torch.tensor(columns, device=image.device) + 0.5 - width / 2
+    x, y = (angle.cos() * across - angle.sin() * down), (angle.sin() * across + angle.cos() * down)
+    grid = torch.stack([2 * x / width, 2 * y / height], dim=-1)
+    return grid_sample(image, grid.to(image), "bilinear", padding_mode="reflection", align_corners=False)

@@ -1,20 +1,14 @@
-"""Autoencoders of small blocks, with one decoder for all or one for each cluster of codes.
-
-Paper 001: Yang & Zheng, multi-filter autoencoder with latent clustering. A block is encoded; the code belongs to one of
-K clusters; the decoder of that cluster restores the block. Blocks overlap and are merged by the engine.
-"""
+"""Autoencoders of blocks with long codes: paper 001 (Yang & Zheng, multi-filter autoencoder), figures 2, 3 and 5."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor, nn
 
 from imgrestore.errors import RecipeError
-from imgrestore.models.clusters import soft_k_means
-from imgrestore.models.contract import RestorationModel
+from imgrestore.models.multi_filter import Head, MultiFilter
 from imgrestore.registry import register_model
 
 _OVERLAP = 4
@@ -34,9 +28,8 @@ class BlockEncoder(nn.Sequential):
             layers += [nn.Conv2d(channels, width, 3, stride, padding=1), nn.ReLU()]
             channels = width
         side = math.ceil(math.ceil(block / 2) / 2)
-        norm = nn.BatchNorm2d(channels, eps=1e-3, momentum=0.01)  # Keras' defaults
         dense = [nn.Linear(channels * side**2, 96), nn.ReLU(), nn.Linear(96, latent), nn.ReLU()]
-        super().__init__(*layers, norm, nn.Flatten(), *dense)
+        super().__init__(*layers, keras_norm(channels), nn.Flatten(), *dense)
         initialise(self)
 
 
@@ -60,6 +53,35 @@ class BlockDecoder(nn.Sequential):
         initialise(self)
 
 
+class ResidualTrunk(nn.Module):
+    """Figure 5 of paper 001 up to the sum: (N, channels, block, block) to 32 maps of half the side, rounded up.
+
+    The shortcut is a convolution of 3x3 from the input, as its 896 parameters for three channels tell.
+    """
+
+    width = 32
+
+    def __init__(self, channels: int) -> None:
+        """Build for blocks of some channels."""
+        super().__init__()
+        self.first = nn.Conv2d(channels, self.width, 3, 2, padding=1)
+        self.norm = keras_norm(self.width)
+        self.second = nn.Conv2d(self.width, self.width, 3, padding=1)
+        self.shortcut = nn.Conv2d(channels, self.width, 3, 2, padding=1)
+        initialise(self)
+
+    def forward(self, block: Tensor) -> Tensor:
+        """Return the sum of the two branches."""
+        deep = torch.relu(self.second(self.norm(torch.relu(self.first(block)))))
+        shortcut: Tensor = self.shortcut(block)
+        return deep + shortcut
+
+
+def keras_norm(channels: int) -> nn.BatchNorm2d:
+    """Return a batch normalisation with Keras' defaults."""
+    return nn.BatchNorm2d(channels, eps=1e-3, momentum=0.01)
+
+
 def initialise(module: nn.Module) -> None:
     """Draw weights as Keras does: Glorot uniform, biases zero."""
     for layer in module.modules():
@@ -69,91 +91,50 @@ def initialise(module: nn.Module) -> None:
                 nn.init.zeros_(layer.bias)
 
 
-class BlockAutoencoder(RestorationModel):
-    """An encoder and a decoder; with several clusters, a decoder for each of them besides.
-
-    The stages of training are those of the paper: ``joint`` trains the encoder with one decoder, ``cluster`` finds
-    clusters of the codes of the degraded blocks, ``per-cluster`` trains a fresh decoder for each cluster on its own
-    blocks, behind the encoder as it is. All decoders are trained side by side, each on its share of every batch; the
-    paper trains one after the other, which takes the same samples in another order.
-    """
-
-    centres: Tensor
-    routed: Tensor
-
-    def __init__(
-        self, block: int, latent: int, clusters: int, encoder: nn.Module, decoder: Callable[[], nn.Module]
-    ) -> None:
-        """Join an encoder with decoders.
-
-        Args:
-            block: Side of a block in pixels.
-            latent: Length of the code.
-            clusters: How many clusters have a decoder of their own; 1 for a single decoder.
-            encoder: (N, 3, block, block) to (N, latent).
-            decoder: Makes a fresh (N, latent) to (N, 3, block, block).
-        """
-        super().__init__()
-        self.native_size, self.overlap = block, min(_OVERLAP, block // 3)
-        self.encoder, self.decoder = encoder, decoder()
-        self.decoders = nn.ModuleList(decoder() for _ in range(clusters if clusters > 1 else 0))
-        self.register_buffer("centres", torch.zeros(clusters, latent))
-        self.register_buffer("routed", torch.zeros((), dtype=torch.bool))
-        if clusters > 1:
-            self.stages = ("joint", "cluster", "per-cluster")
-
-    def forward(self, lq: Tensor) -> Tensor:
-        """Restore blocks (N, 3, block, block)."""
-        return self.outputs(lq)["restored"]
-
-    def outputs(self, lq: Tensor) -> dict[str, Tensor]:
-        """Return ``restored`` and ``code``."""
-        code: Tensor = self.encoder(lq.to(next(self.encoder.parameters()).dtype))
-        return {"restored": self._decoded(code).float(), "code": code}
-
-    def _decoded(self, code: Tensor) -> Tensor:
-        if not self.routed:
-            restored: Tensor = self.decoder(code)
-            return restored
-        cluster = self.nearest(code)
-        block = self.native_size or 0
-        whole = code.new_zeros(len(code), 3, block, block)
-        for number, decoder in enumerate(self.decoders):
-            chosen = cluster == number
-            if bool(chosen.any()):
-                whole = whole.index_put((chosen,), decoder(code[chosen]).to(whole.dtype))
-        return whole
-
-    def nearest(self, code: Tensor) -> Tensor:
-        """Return the number of the nearest centre for each code (N, latent)."""
-        return torch.cdist(code.float(), self.centres.float()).argmin(dim=1)
-
-    def enter(self, stage: str) -> None:
-        """Choose what is trained: encoder and decoder, or the clusters' decoders behind them."""
-        per_cluster = stage == "per-cluster"
-        self.routed.fill_(per_cluster)
-        self.encoder.requires_grad_(not per_cluster)
-        self.decoder.requires_grad_(not per_cluster)
-        self.decoders.requires_grad_(per_cluster)
-
-    def train(self, mode: bool = True) -> BlockAutoencoder:
-        """Switch between training and evaluation; an encoder that is not trained stays as it is."""
-        super().train(mode)
-        if self.routed:
-            self.encoder.eval()
-        return self
-
-    @torch.no_grad()
-    def cluster(self, batches: Iterable[Tensor]) -> None:
-        """Find the centres of the codes of all blocks."""
-        self.encoder.eval()
-        codes = torch.cat([self.encoder(batch) for batch in batches])
-        self.centres.copy_(soft_k_means(codes, len(self.centres)))
+def _autoencoder(
+    encoder: nn.Module, block: int, latent: int, clusters: int, head: Head, init_from_stage1: bool
+) -> MultiFilter:
+    """Join an encoder with decoders after figure 3."""
+    if block % 6:
+        raise RecipeError(f"'model.block' must be a multiple of 6, got {block}")
+    return MultiFilter(
+        encoder,
+        lambda: BlockDecoder(block, latent),
+        block=block,
+        latent=latent,
+        clusters=clusters,
+        head=head,
+        init_from_stage1=init_from_stage1,
+        overlap=min(_OVERLAP, block // 3),
+    )
 
 
 @register_model(task="denoise", default_scale=1, scales=(1,), paper="001: Yang & Zheng, figures 2 and 3")
-def block_ae(scale: int = 1, block: int = 18, latent: int = 60, clusters: int = 1) -> BlockAutoencoder:
+def block_ae(
+    scale: int = 1,
+    block: int = 18,
+    latent: int = 60,
+    clusters: int = 1,
+    head: Head = "none",
+    init_from_stage1: bool = False,
+) -> MultiFilter:
     """Autoencoder of 18x18 blocks; with clusters, one decoder for each of them."""
-    if block % 6:
-        raise RecipeError(f"'model.block' must be a multiple of 6, got {block}")
-    return BlockAutoencoder(block, latent, clusters, BlockEncoder(block, latent), lambda: BlockDecoder(block, latent))
+    return _autoencoder(BlockEncoder(block, latent), block, latent, clusters, head, init_from_stage1)
+
+
+@register_model(task="denoise", default_scale=1, scales=(1,), paper="001: Yang & Zheng, figures 3 and 5")
+def block_resnet_ae(
+    scale: int = 1,
+    block: int = 18,
+    latent: int = 60,
+    clusters: int = 1,
+    head: Head = "none",
+    init_from_stage1: bool = False,
+) -> MultiFilter:
+    """Autoencoder of 18x18 blocks with a residual encoder; with clusters, one decoder for each of them."""
+    trunk = ResidualTrunk(3)
+    features = trunk.width * math.ceil(block / 2) ** 2
+    dense = [nn.Linear(features, 96), nn.ReLU(), nn.Linear(96, latent), nn.ReLU()]
+    encoder = nn.Sequential(trunk, nn.Flatten(), *dense)
+    initialise(encoder[2:])
+    return _autoencoder(encoder, block, latent, clusters, head, init_from_stage1)

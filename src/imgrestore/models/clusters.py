@@ -1,12 +1,27 @@
-"""Soft k-means, which finds groups of codes."""
+"""Groups of codes: soft k-means, which finds them, and a layer that learns to tell them apart."""
 
 from __future__ import annotations
 
 import torch
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 
 _ITERATIONS = 50
 _STILL = 1e-4
+
+
+class ClusterHead(nn.Sequential):
+    """The "transformer" of paper 001 (Yang & Zheng): codes (N, latent) to the chances (N, K) of belonging to a cluster.
+
+    One layer with ReLU, then softmax. Its weights are drawn from N(1, 0.1), as in the authors' code, where they stay
+    so. Codes that are not negative then reach every cluster, so that none of the units is dead from the start.
+    """
+
+    def __init__(self, latent: int, clusters: int) -> None:
+        """Build for codes of a length."""
+        layer = nn.Linear(latent, clusters)
+        nn.init.normal_(layer.weight, 1.0, 0.1)
+        nn.init.zeros_(layer.bias)
+        super().__init__(layer, nn.ReLU(), nn.Softmax(dim=1))
 
 
 def soft_k_means(codes: Tensor, clusters: int, seed: int = 0) -> Tensor:
