@@ -28,7 +28,8 @@ LAYERS = [
     },
     {"models", "degradations", "metrics", "codecs", "cards"},
     {"losses", "weights", "datasets", "optimizers", "schedules", "catalogue"},
-    {"recipes", "engine", "report", "names", "inputs", "limits", "provenance", "jobs", "ledger", "making"},
+    {"recipes", "engine", "blending", "network", "report"}
+    | {"names", "inputs", "limits", "provenance", "jobs", "ledger", "making"},
     {"evaluation", "batch", "verification", "comparison", "api"},
     {"training", "sheet"},
     {"cli"},

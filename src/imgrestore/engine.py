@@ -11,28 +11,26 @@ or infinity is computed again in float32; a tile that cannot be saved fails the 
 
 from __future__ import annotations
 
-import copy
 import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import cast
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
-from imgrestore.color import EXTENSION_REACH, extend_under_transparency, luma
+from imgrestore.blending import blended_rows
+from imgrestore.color import EXTENSION_REACH, extend_under_transparency
 from imgrestore.conversion import Colour, Conversion
-from imgrestore.devices import DTYPES, Precision, choose_precision, forbid_tf32, is_out_of_memory
+from imgrestore.devices import Precision, choose_precision, is_out_of_memory
 from imgrestore.errors import ComputeError, UsageError
 from imgrestore.filters import resize_rows
 from imgrestore.image import Header, Image, ImageStream, Pixels, resized, scaled_size
 from imgrestore.models.contract import RestorationModel
-from imgrestore.rows import RowWindow, rebanded, with_context
+from imgrestore.network import Network
+from imgrestore.rows import RowWindow, rebanded, repeated, with_context
 from imgrestore.samples import cropped, from_tensor, to_tensor
-from imgrestore.tiling import Region, Span, blended_spans, exact_span, exact_spans
+from imgrestore.tiling import Region, Span, exact_span, exact_spans
 
 DEFAULT_MEMORY = 2**30
 """Budget for the engine's own buffers when the user names none, in bytes."""
@@ -83,11 +81,7 @@ class Restorer:
         if smallest < 1:
             raise UsageError(f"tile must be at least 1 pixel, got {smallest}")
         self.precision = choose_precision(self.precision, self.device, self.bf16_loss_db)
-        if self.precision == "fp32":
-            forbid_tf32()
-        self.model = self.model.eval()
-        self._network = copy.deepcopy(self.model) if self.precision != "fp32" else self.model
-        self._network.to(self.device, DTYPES[self.precision], memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._network = Network(self.model, self.device, self.precision, self.notices)
 
     @property
     def enlargement(self) -> float:
@@ -197,7 +191,7 @@ class Restorer:
         if self.model.exact:
             yield from self._exact_rows(source, height, width, wanted)
         else:
-            yield from self._blended_rows(source, height, width, wanted)
+            yield from blended_rows(self.model, self._network, source, (height, width), wanted)
 
     def _exact_rows(self, source: RowWindow, height: int, width: int, wanted: Region | None) -> Iterator[Tensor]:
         """Run the network on tiles with their context and keep what the context cannot spoil."""
@@ -206,7 +200,7 @@ class Restorer:
         top = 0
         while top < height:
             row = exact_span(top, padded_height, rows, halo)
-            strip = _replicate(
+            strip = repeated(
                 source.take(row.start, min(row.stop, height)), row.stop - max(height, row.start), padded_width - width
             )
             try:
@@ -230,34 +224,12 @@ class Restorer:
             del canvas  # before the next one is made
             top = row.keep_stop
 
-    def _blended_rows(self, source: RowWindow, height: int, width: int, wanted: Region | None) -> Iterator[Tensor]:
-        """Run a network of fixed size on overlapping blocks and let them fade into each other."""
-        block = self.model.native_size or 0
-        padded_height, padded_width = max(height, block), max(width, block)
-        columns = blended_spans(padded_width, block, self.model.overlap)
-        rows = blended_spans(padded_height, block, self.model.overlap)
-        pending: Tensor | None = None
-        for row, following in itertools.zip_longest(rows, rows[1:]):
-            strip = _replicate(
-                source.take(row.start, min(row.stop, height)), padded_height - height, padded_width - width
-            )
-            canvas = self._canvas(row, padded_width)
-            for column in columns:
-                if wanted is None or wanted.meets(row, column):
-                    self._add_tile(canvas, strip, row, column)
-            if pending is not None:
-                canvas[:, : pending.shape[1]] += pending
-            final = round(((following.keep_start if following else padded_height) - row.keep_start) * self.model.scale)
-            beyond = round(max(0, row.keep_stop - height) * self.model.scale) if following is None else 0
-            yield canvas[:, : final - beyond, : round(width * self.model.scale)]
-            pending = canvas[:, final:].clone()
-
     def _canvas(self, row: Span, width: int) -> Tensor:
         height = round((row.keep_stop - row.keep_start) * self.model.scale)
         return torch.zeros(3, height, round(width * self.model.scale))
 
     def _add_tile(self, canvas: Tensor, strip: Tensor, row: Span, column: Span) -> None:
-        """Compute the tile where ``row`` and ``column`` cross and add its weighted result to the rows' canvas."""
+        """Compute the tile where ``row`` and ``column`` cross and put what it keeps of it on the rows' canvas."""
         scale = self.model.scale
         restored = self._run(strip[:, :, column.start : column.stop])
         top = round((row.keep_start - row.start) * scale)
@@ -265,39 +237,13 @@ class Restorer:
         height = round((row.keep_stop - row.keep_start) * scale)
         width = round((column.keep_stop - column.keep_start) * scale)
         kept = restored[:, top : top + height, left : left + width]
-        if not self.model.exact:
-            vertical, horizontal = (torch.from_numpy(span.weights.repeat(round(scale))) for span in (row, column))
-            kept = kept * vertical[:, None] * horizontal[None, :]
         start = round(column.keep_start * scale)
         canvas[:, :, start : start + width] += kept
 
-    @cached_property
-    def _float32_network(self) -> RestorationModel:
-        """The network as the weights file holds it, on the device; made when a tile first needs it."""
-        forbid_tf32()
-        exact = copy.deepcopy(self.model).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        return cast(RestorationModel, exact)
-
     def _run(self, tile: Tensor) -> Tensor:
-        """Compute one tile (3, h, w) on the device and bring the result back in float32.
-
-        Raises:
-            ComputeError: The result is not finite even in float32.
-        """
-        restored = _compute(self._network, tile, self.device)
-        if bool(torch.isfinite(restored).all()):
-            return restored
-        if self.precision != "fp32":
-            notice = f"tiles that overflowed in {self.precision} were computed again in float32"
-            if notice not in self.notices:
-                self.notices.append(notice)
-            restored = _compute(self._float32_network, tile, self.device)
-            if bool(torch.isfinite(restored).all()):
-                return restored
-        raise ComputeError(
-            "the network gave values that are not numbers",
-            hint="the input or the weights hold extreme values; 'imgrestore models verify' checks the weights",
-        )
+        """Compute one tile (3, h, w)."""
+        copies = math.ceil(_ONE_KERNEL_PIXELS / (tile.shape[-1] * tile.shape[-2])) if self.device.type == "cpu" else 1
+        return self._network(tile.expand(copies, -1, -1, -1))[0]
 
     def choose_tile(self, width: int) -> tuple[int, int]:
         """Return the height and width of a tile in input pixels that keeps the budget for an image of this width.
@@ -333,20 +279,3 @@ class Restorer:
         context = 2 * self.model.halo
         bands = 12 * width * (2 * (rows + context) + 2 * rows * self.model.scale**2)
         return int((rows + context) * (columns + context) * self.model.activation_bytes + bands)
-
-
-def _compute(network: RestorationModel, tile: Tensor, device: torch.device) -> Tensor:
-    """Run the network on one tile (3, h, w) and return the result in float32 on the host."""
-    alike = device.type != "cpu" or not network.exact  # blocks of one size meet one kernel anyway
-    copies = 1 if alike else math.ceil(_ONE_KERNEL_PIXELS / (tile.shape[-1] * tile.shape[-2]))
-    with torch.inference_mode():
-        given = tile if network.channels == 3 else luma(tile)
-        batch = given.expand(copies, -1, -1, -1).to(device).contiguous(memory_format=torch.channels_last)
-        restored: Tensor = network(batch)[0].float().cpu()
-    return restored.expand(3, -1, -1)
-
-
-def _replicate(strip: Tensor, below: int, right: int) -> Tensor:
-    """Repeat the last row and column to make up a size that the network accepts."""
-    below, right = max(0, below), max(0, right)
-    return pad(strip[None], (0, right, 0, below), mode="replicate")[0] if below or right else strip

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from imgrestore.image import BAND
 
@@ -82,3 +83,9 @@ def with_context(
         first = max(0, top - context)
         rows = function(window.take(first, min(bottom + context, height)))
         yield rows[..., top - first : bottom - first, :]
+
+
+def repeated(rows: Tensor, below: int, right: int) -> Tensor:
+    """Repeat the last row and the last column of (C, h, W) some times, if any."""
+    below, right = max(0, below), max(0, right)
+    return pad(rows[None], (0, right, 0, below), mode="replicate")[0] if below or right else rows
