@@ -21,10 +21,12 @@ from imgrestore.datasets.pairs import Pairs
 from imgrestore.datasets.photos import Photos
 from imgrestore.datasets.pictures import unreadable
 from imgrestore.datasets.samples import Samples, Share
+from imgrestore.degradations.bilateral import Bilateral
 from imgrestore.degradations.binarise import Binarise
 from imgrestore.degradations.downsample import Downsample
 from imgrestore.degradations.gaussian import Gaussian
 from imgrestore.degradations.identity import Identity
+from imgrestore.degradations.rotate import Rotate
 from imgrestore.errors import ComputeError, InputError, RecipeError
 from imgrestore.parts import check
 
@@ -231,6 +233,51 @@ def test_blocks_cover_the_grid_of_paper_001(tmp_path: Path, photo) -> None:
     assert seen == {(y, x) for y in range(0, 239, 14) for x in range(0, 239, 14)}
     with pytest.raises(RecipeError, match="overlap must be smaller than block"):
         check(Blocks, {"block": 6, "overlap": 6})
+
+
+def test_blocks_with_context_are_degraded_as_parts_of_the_whole(tmp_path: Path, photo) -> None:
+    PillowImage.fromarray(photo(48, 40)).save(tmp_path / "a.png")
+    whole = samples(tmp_path, Bilateral(), Blocks(block=16, overlap=0, context=7, batch=6), scale=1)
+    degraded, _ = whole.pair([whole.pictures[0][0].permute(2, 0, 1)[None].float() / 255], torch.Generator())
+    expected = degraded[..., :48, :32].unfold(2, 16, 16).unfold(3, 16, 16).permute(0, 2, 3, 1, 4, 5).reshape(6, -1)
+    lq, gt = whole.batch(range(6))
+    assert lq.shape == gt.shape == (6, 3, 16, 16)
+    assert {tuple(block.tolist()) for block in lq.flatten(1)} == {tuple(block.tolist()) for block in expected}
+    assert Blocks(block=16, context=39).refuse(((48, 40, 3),), 1) is None
+    assert "smaller than" in (Blocks(block=16, context=40).refuse(((48, 40, 3),), 1) or "")
+
+
+def test_the_turned_copy_of_blocks(tmp_path: Path, photo) -> None:
+    PillowImage.fromarray(photo(64, 64)).save(tmp_path / "a.png")
+    dataset = Blocks(block=16, overlap=0, turned_copy=True)
+    (view,) = dataset.find(tmp_path, 1, PLENTY).pictures[0]
+    assert dataset.samples_in(tuple(view.shape)) == 32
+
+    class Angle:
+        def __init__(self, angle: float) -> None:
+            self.uniform = lambda low, high: angle
+
+    whole = view.permute(2, 0, 1)[None].float()
+    for angle in (0, 90, 33):
+        turned = Rotate(angle=angle)(whole, torch.Generator()).round()[0].permute(1, 2, 0)
+        for number in (0, 6, 15):
+            (block,) = dataset.cut((view,), 16 + number, 1, Angle(angle))
+            row, column = divmod(number, 4)
+            expected = turned[16 * row : 16 * row + 16, 16 * column : 16 * column + 16]
+            assert block.dtype == torch.uint8 and (block - expected).abs().max() <= 1
+    random = [dataset.cut((view,), 20, 1, np.random.default_rng(seed))[0] for seed in (0, 0, 1)]
+    assert torch.equal(random[0], random[1]) and not torch.equal(random[0], random[2])
+
+
+def test_digits_are_cut_into_four_blocks(mnist_folder: Path) -> None:
+    dataset = Mnist(block=14, context=7)
+    pictures = dataset.find(mnist_folder, 1, PLENTY).pictures
+    assert dataset.samples_in(pictures.shapes[0][0]) == 4 and dataset.border == 7
+    (view,) = pictures[2]
+    blocks = [dataset.cut((view,), i, 1, np.random.default_rng(0))[0][7:-7, 7:-7] for i in range(4)]
+    assert torch.equal(torch.cat([torch.cat(blocks[:2], 1), torch.cat(blocks[2:], 1)]), view)
+    with pytest.raises(RecipeError, match="context is for images cut into blocks"):
+        check(Mnist, {"context": 3})
 
 
 @pytest.mark.parametrize("zipped", [True, False])
