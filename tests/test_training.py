@@ -36,6 +36,7 @@ WHOLE = ["model.size=16", "data.size=16", "width=8", "latent=8", "best=psnr", *F
 TINY = {
     "resnet": SMALL,
     "block": [*FEW, "batch=8", "size=36"],
+    "block-vgg-vae": [*FEW, "checkpoint_every=100", "size=36"],
     "block-vae-mnist": [*FEW, "batch=8"],
     "dcae": WHOLE,
     "fourier": WHOLE,
@@ -119,7 +120,7 @@ def test_loss_falls_on_one_batch(name: str, photo) -> None:
     assert any(training.advance([(lq, gt)]) < target for _ in range(150))
 
 
-@pytest.mark.parametrize("name", ["resnet-sr-x2", "block-ae-multi", "fourier-ae"])
+@pytest.mark.parametrize("name", ["resnet-sr-x2", "block-ae-ncut", "block-vae", "fourier-ae"])
 def test_pieces_equal_one_run(name: str, photo_folder: Path, tmp_path: Path) -> None:
     recipe = tiny(name, "steps=8", "every=4", "ema=0.9")
     whole = finish(recipe, photo_folder, tmp_path / "whole")
@@ -424,7 +425,7 @@ def test_only_the_clusters_decoders_are_trained_in_their_stage(photo_folder: Pat
     assert bool(state["routed"]) and state["centres"].abs().sum() > 0
     codes = multi.encoder(torch.rand(64, 3, 18, 18))
     block = multi.forward(torch.rand(5, 3, 18, 18))
-    assert block.shape == (5, 3, 18, 18) and set(multi.nearest(codes).tolist()) <= {0, 1}
+    assert block.shape == (5, 3, 18, 18) and set(multi.cluster_of(codes).tolist()) <= {0, 1}
 
 
 def test_the_page_and_pictures_of_a_run(photo_folder: Path, tmp_path: Path) -> None:
