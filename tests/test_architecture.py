@@ -11,28 +11,18 @@ import imgrestore
 
 PACKAGE = Path(imgrestore.__file__).parent
 LAYERS = [
-    {"errors"},
-    {"registry", "parts", "files", "manifest"},
-    {
-        "image",
-        "rows",
-        "filters",
-        "color",
-        "sizes",
-        "tiling",
-        "spectrum",
-        "devices",
-        "distributed",
-        "conversion",
-        "samples",
-    },
-    {"models", "degradations", "metrics", "codecs", "cards"},
-    {"losses", "weights", "datasets", "optimizers", "schedules", "catalogue"},
-    {"recipes", "engine", "blending", "network", "report"}
-    | {"names", "inputs", "limits", "provenance", "jobs", "ledger", "making"},
-    {"evaluation", "batch", "verification", "comparison", "api"},
-    {"training", "sheet"},
-    {"cli"},
+    set(names.split())
+    for names in (
+        "errors",
+        "registry parts files manifest",
+        "image rows filters color sizes tiling spectrum devices distributed conversion samples",
+        "models degradations codecs cards",
+        "losses weights datasets optimizers schedules catalogue",
+        "recipes metrics report engine blending network names inputs limits provenance jobs ledger making",
+        "evaluation batch verification comparison api",
+        "training sheet",
+        "cli",
+    )
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 OWNERS = {

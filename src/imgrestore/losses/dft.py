@@ -29,4 +29,4 @@ class Dft(SpectralLoss):
     def __call__(self, restored: Tensor, gt: Tensor) -> Tensor:
         """Return the sum over channels and frequencies, averaged over the batch."""
         self.check_side(gt)
-        return self.compare(restored, gt)
+        return self.compare(restored, gt).mean()

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from torch import Tensor
-from torch.nn.functional import pad
 
 from imgrestore.losses.contract import Loss
-from imgrestore.losses.structure import similarity
+from imgrestore.losses.structure import reflected_similarity
 from imgrestore.parts import Field
 from imgrestore.registry import register_loss
 
@@ -35,8 +34,5 @@ class Dssim(Loss):
     def __call__(self, restored: Tensor, gt: Tensor) -> Tensor:
         """Return the mean over pixels, channels and batch."""
         self.check_side(gt)
-        before, after = (self.window - 1) // 2, self.window // 2
-        border = (before, after, before, after)
-        restored, gt = pad(restored, border, mode="reflect"), pad(gt, border, mode="reflect")
-        whole, _ = similarity(restored, gt, self.window, self.sigma)
+        whole = reflected_similarity(restored, gt, self.window, self.sigma)
         return ((1 - whole) / 2).clamp(0, 1).mean()

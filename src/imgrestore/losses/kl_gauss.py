@@ -38,6 +38,11 @@ class KlGauss(Loss):
 
     def __call__(self, restored: Tensor, gt: Tensor, *, mean: Tensor, logvar: Tensor) -> Tensor:
         """Return the mean over the batch; ``mean`` and ``logvar`` are (N, D)."""
-        growth = torch.expm1(logvar.clamp(max=_LARGEST)) + math.exp(_LARGEST) * torch.relu(logvar - _LARGEST)
-        divergence = (mean.square() + growth - logvar) / 2
+        divergence = divergences(mean, logvar)
         return divergence.mean() if self.reduction == "mean" else divergence.sum() / len(divergence)
+
+
+def divergences(mean: Tensor, logvar: Tensor) -> Tensor:
+    """Return the divergence of every latent dimension in nats, (N, D)."""
+    growth = torch.expm1(logvar.clamp(max=_LARGEST)) + math.exp(_LARGEST) * torch.relu(logvar - _LARGEST)
+    return (mean.square() + growth - logvar) / 2

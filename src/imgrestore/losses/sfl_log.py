@@ -16,6 +16,9 @@ from imgrestore.registry import register_loss
 SIGMAS = (0.8, 1.6, 3.2)
 """Scales of the bank in pixels, from the highest band down."""
 
+Channels = Literal["sum", "per-channel"]
+"""Whether the sum of the channels is filtered, or each of them."""
+
 _Weight = Annotated[float, Field(ge=0)]
 
 
@@ -37,7 +40,7 @@ class SflLog(Loss):
     """
 
     weights: tuple[_Weight, _Weight, _Weight] = (100.0, 10.0, 10.0)
-    channel_mode: Literal["sum", "per-channel"] = "sum"
+    channel_mode: Channels = "sum"
 
     @property
     def sees_brightness(self) -> bool:
@@ -46,14 +49,19 @@ class SflLog(Loss):
 
     def __call__(self, restored: Tensor, gt: Tensor) -> Tensor:
         """Return the weighted sum over the bands of the mean over positions and batch, summed over the channels."""
-        difference = restored - gt
-        if self.channel_mode == "sum":
-            difference = difference.sum(1, keepdim=True)
-        bands = [
-            weight * _filtered(difference, sigma).square().sum(1).mean()
-            for weight, sigma in zip(self.weights, SIGMAS, strict=True)
-        ]
-        return torch.stack(bands).sum()
+        bands = band_errors(restored - gt, self.channel_mode).mean(0)
+        return (bands * torch.tensor(self.weights).to(bands)).sum()
+
+
+def band_errors(difference: Tensor, channel_mode: Channels) -> Tensor:
+    """Return how much of a difference of images (N, C, H, W) each band of the bank holds.
+
+    Returns:
+        (N, 3) from the highest band down: squares of what passes, mean over positions, summed over the channels.
+    """
+    if channel_mode == "sum":
+        difference = difference.sum(1, keepdim=True)
+    return torch.stack([_filtered(difference, sigma).square().sum(1).mean((1, 2)) for sigma in SIGMAS], 1)
 
 
 def laplacian_of_gaussian(sigma: float) -> Tensor:

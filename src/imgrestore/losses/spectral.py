@@ -47,7 +47,7 @@ class SpectralLoss(Loss):
         return self.weighting == "none" or self.window != "none"
 
     def compare(self, restored: Tensor, gt: Tensor) -> Tensor:
-        """Return the distance summed over channels, windows and frequencies, averaged over the batch.
+        """Return the distance of every image, (N,), summed over channels, windows and frequencies.
 
         Args:
             restored: Real windows (N, C, ..., H, W).
@@ -55,12 +55,11 @@ class SpectralLoss(Loss):
         """
         images = max(1, _PIECE // restored[0].numel())
         pieces = zip(torch.split(restored, images), torch.split(gt, images), strict=True)
-        total = torch.stack([self._distance(ours, theirs) for ours, theirs in pieces]).sum(0)
-        weights = self._weights(*restored.shape[-2:]).to(total)
-        return (total * weights).sum() / len(restored)
+        total = torch.cat([self._distance(ours, theirs) for ours, theirs in pieces])
+        return (total * self._weights(*restored.shape[-2:]).to(total)).sum((1, 2))
 
     def _distance(self, restored: Tensor, gt: Tensor) -> Tensor:
-        """Return the distance at every frequency, summed over everything else."""
+        """Return the distance of every image at every frequency, summed over everything else."""
         ours, theirs = self._spectrum(restored), self._spectrum(gt)
         amplitudes = ours.abs(), theirs.abs()
         distance = self.amplitude_weight * torch.sub(*amplitudes).abs()
@@ -69,7 +68,7 @@ class SpectralLoss(Loss):
             peak = stronger.flatten(1).amax(1).view(-1, *[1] * (ours.ndim - 1))
             heard = weaker > (self.floor * peak).clamp_min(_EPSILON)
             distance = distance + self.phase_weight * _PHASE_DISTANCES[self.phase](ours, theirs, heard)
-        return distance.flatten(0, -3).sum(0)
+        return distance.flatten(1, -3).sum(1)
 
     def _spectrum(self, windows: Tensor) -> Tensor:
         height, width = windows.shape[-2:]

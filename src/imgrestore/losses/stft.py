@@ -37,6 +37,10 @@ class Stft(SpectralLoss):
 
     def __call__(self, restored: Tensor, gt: Tensor) -> Tensor:
         """Return the sum over windows, channels and frequencies, averaged over the batch."""
+        return self.each(restored, gt).mean()
+
+    def each(self, restored: Tensor, gt: Tensor) -> Tensor:
+        """Return the sum over windows, channels and frequencies for every image, (N,)."""
         self.check_side(gt)
         return self.compare(self._windows(restored), self._windows(gt))
 

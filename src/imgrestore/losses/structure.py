@@ -18,7 +18,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor
-from torch.nn.functional import conv2d
+from torch.nn.functional import conv2d, pad
 
 from imgrestore.color import luma
 
@@ -56,6 +56,13 @@ def similarity(restored: Tensor, gt: Tensor, window: int, sigma: float) -> tuple
     spread = (energy - means).clamp_min(0) + _C2
     contrast = 1 - (error - shift.square()).clamp_min(0) / spread
     return (1 - shift.square() / (means + _C1)) * contrast, contrast
+
+
+def reflected_similarity(restored: Tensor, gt: Tensor, window: int, sigma: float) -> Tensor:
+    """Return the similarity at every pixel, (N, C, H, W), of images that go on by reflection."""
+    before, after = (window - 1) // 2, window // 2
+    border = (before, after, before, after)
+    return similarity(pad(restored, border, mode="reflect"), pad(gt, border, mode="reflect"), window, sigma)[0]
 
 
 def _gaussian(maps: Tensor, window: int, sigma: float) -> Tensor:
