@@ -19,7 +19,7 @@ LAYERS = [
         "models degradations codecs cards",
         "losses weights datasets optimizers schedules catalogue",
         "recipes metrics report engine blending network names inputs limits provenance jobs ledger making",
-        "evaluation batch verification comparison api",
+        "evaluation papers batch verification comparison api",
         "training sheet",
         "cli",
     )

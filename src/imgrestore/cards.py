@@ -34,6 +34,8 @@ class Card:
         steps: Optimiser steps taken.
         device: What it was trained on, in words.
         scores: Measured results, each with its data set, protocol and baselines.
+        minutes: Wall-clock time of the training's steps, or None if not recorded: training notes it in the run's log
+            and not here, so that equal runs end in equal files.
         bf16_loss_db: PSNR lost by bfloat16 arithmetic against float32, or None if not measured.
     """
 
@@ -46,6 +48,7 @@ class Card:
     steps: int = 0
     device: str = ""
     scores: list[dict[str, Any]] = field(default_factory=list)
+    minutes: float | None = None
     bf16_loss_db: float | None = None
 
     @property

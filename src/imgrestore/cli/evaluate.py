@@ -9,6 +9,7 @@ import typer
 
 from imgrestore.catalogue import Choice, choose, labelled
 from imgrestore.cli import console
+from imgrestore.cli.evaluate_paper import evaluate_paper
 from imgrestore.cli.options import Device, Json, Memory, PrecisionOption, Tile, computing
 from imgrestore.errors import UsageError
 
@@ -19,8 +20,20 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    data: Annotated[Path, typer.Option("--data", "-d", help="Folder of ground-truth images.")],
-    model: Annotated[list[str], typer.Option("--model", "-m", help="Name or .safetensors file; several are allowed.")],
+    data: Annotated[
+        list[Path], typer.Option("--data", "-d", help="Folder of ground-truth images; several with --paper.")
+    ],
+    model: Annotated[
+        list[str] | None, typer.Option("--model", "-m", help="Name or .safetensors file; several are allowed.")
+    ] = None,
+    paper: Annotated[
+        str | None,
+        typer.Option(help="000 to 004: measure the rows of a paper whose weights are here, beside its table."),
+    ] = None,
+    weights: Annotated[
+        list[Path] | None,
+        typer.Option("--weights", help="With --paper: folder of runs or weights; several are allowed."),
+    ] = None,
     lq: Annotated[
         Path | None, typer.Option("--lq", help="Folder of low-quality images with the same names; made if absent.")
     ] = None,
@@ -43,9 +56,21 @@ def evaluate(
     memory: Memory = None,
     json: Json = False,
 ) -> None:
-    """Measure models against ground truth, beside nearest neighbour and bicubic."""
+    """Measure models against ground truth, beside nearest neighbour and bicubic; or a paper's rows beside its table."""
     if sum((csv, markdown, json)) > 1:
         raise UsageError("--csv, --markdown and --json all write to standard output", hint="use one of them")
+    if paper is not None:
+        if model or lq or scale or protocol or require or csv:
+            raise UsageError("--paper settles what is measured and how", hint="leave out --model and its options")
+        evaluate_paper(paper, data, weights or [], device, markdown=markdown, json=json, record=record)
+        return
+    if not model:
+        raise UsageError("what is to be measured?", hint="name a --model, or a --paper")
+    if len(data) > 1 or weights:
+        raise UsageError(
+            "several --data, and --weights, go with --paper", hint="give one --data, name files by --model"
+        )
+    folder = data[0]
     from imgrestore.evaluation import baselines
     from imgrestore.metrics import METRICS, PROTOCOLS
     from imgrestore.report import Requirement
@@ -61,12 +86,12 @@ def evaluate(
         raise UsageError(f"no protocol is called {chosen!r}", hint=f"use {' or '.join(PROTOCOLS)}")
     for requirement in requirements:
         requirement.validate(tuple(METRICS), (*baselines(factor), *choices))
-    pairs = _pairs(data, lq, first, factor, sigma)
+    pairs = _pairs(folder, lq, first, factor, sigma)
     noisy = f" sigma {sigma:g}" if lq is None and first.entry.task == "denoise" else ""
     restorers = _restorers(choices, device, computing(precision, tile, memory))
     report = _measure(restorers, pairs, factor, chosen)
     degraded = f"low-quality images from {lq}" if lq else f"degraded for {first.entry.task} x{factor}{noisy}"
-    note = f"{data.resolve().name}: {len(pairs)} images, {degraded}; protocol {chosen}: {PROTOCOLS[chosen]}"
+    note = f"{folder.resolve().name}: {len(pairs)} images, {degraded}; protocol {chosen}: {PROTOCOLS[chosen]}"
     console.say(note)
     console.table(report.rows(), to_stderr=True)
     for wanted, text in ((json, report.to_json), (csv, report.to_csv), (markdown, report.to_markdown)):
@@ -74,7 +99,7 @@ def evaluate(
             console.result(text())
     if record:
         for label, choice in choices.items():
-            _record(choice, label, report, f"{data.resolve().name}{noisy}", pairs, device)
+            _record(choice, label, report, f"{folder.resolve().name}{noisy}", pairs, device)
     _gate(requirements, report, list(choices))
 
 

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from imgrestore.cli import console
+from imgrestore.papers import places
 from imgrestore.recipes import shipped_recipes
 
 app = typer.Typer(help="What can be trained.", no_args_is_help=True, rich_markup_mode=None)
@@ -18,8 +19,8 @@ app = typer.Typer(help="What can be trained.", no_args_is_help=True, rich_markup
 def list_recipes() -> None:
     """List the recipes that come with imgrestore."""
     tables = {name: tomllib.loads(path.read_text(encoding="utf-8")) for name, path in shipped_recipes().items()}
-    rows = [[name, table.get("summary", ""), table.get("paper", "")] for name, table in tables.items()]
-    console.table([["recipe", "trains", "paper"], *rows])
+    rows = [[name, table.get("summary", ""), places().get(name, "")] for name, table in tables.items()]
+    console.table([["recipe", "trains", "paper, table and row"], *rows])
 
 
 @app.command()
@@ -30,7 +31,9 @@ def show(
     """Print a recipe with every setting spelled out: save it, edit it, train it."""
     from imgrestore.recipes.recipe import load_recipe
 
-    console.result(load_recipe(name, changes or []).to_toml())
+    recipe = load_recipe(name, changes or [])
+    place = places().get(recipe.name, "")
+    console.result((f"# paper {place}\n" if place else "") + recipe.to_toml())
 
 
 @app.command()

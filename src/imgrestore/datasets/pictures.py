@@ -151,6 +151,11 @@ def read_pictures(
     return pictures.pick(kept), [problem for problem in problems if problem is not None]
 
 
+def spread(count: int, wanted: int) -> list[int]:
+    """Return which of ``count`` pictures are held out if ``wanted`` are: spread evenly, the same ones each time."""
+    return sorted({round((i + 0.5) * count / wanted - 0.5) for i in range(wanted)})
+
+
 def unreadable(pictures: Pictures) -> list[str]:
     """Decode every picture that is not in memory, and return one line for each that is damaged."""
 

@@ -27,7 +27,7 @@ def silhouette(codes: Tensor, clusters: Tensor) -> float:
     Returns:
         The mean; NaN if all codes are in one cluster.
     """
-    own = clusters[:, None] == torch.unique(clusters)  # type: ignore[no-untyped-call]
+    own = clusters[:, None] == torch.unique(clusters)
     members = own.double()
     sizes = members.sum(0)
     if len(sizes) < 2:

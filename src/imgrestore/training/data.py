@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from imgrestore.datasets.pictures import Pictures, read_pictures
+from imgrestore.datasets.pictures import Pictures, read_pictures, spread
 from imgrestore.datasets.samples import Batch, Samples
 from imgrestore.errors import InputError, RecipeError
 from imgrestore.evaluation import Pair
@@ -72,10 +72,10 @@ def read_data(recipe: Recipe, folder: Path, cache: int) -> TrainingData:
             f"{folder}: {count} usable images{held}",
             hint=found.skipped[0] if found.skipped else "give a folder with more images, or lower validation.images",
         )
-    chosen = {round((i + 0.5) * count / wanted - 0.5) for i in range(wanted)}
+    chosen = spread(count, wanted)
     training = pictures.pick([i for i in range(count) if i not in chosen])
     samples = Samples(recipe.data, training, recipe.degradation, recipe.scale, recipe.training.seed)
-    held_out = replace(samples, pictures=_in_memory(pictures.pick(sorted(chosen)))) if chosen else None
+    held_out = replace(samples, pictures=_in_memory(pictures.pick(chosen))) if chosen else None
     _check_metric(recipe, held_out)
     pairs = [_pair(held_out, i) for i in range(len(held_out.pictures))] if held_out else []
     digest = zlib.crc32(repr([*zip(training.names, training.shapes, strict=True)]).encode("utf-8", "surrogateescape"))

@@ -237,7 +237,7 @@ class _Loop:
         if len(self.plan.stages) > 1:
             record["stage"] = self.plan.stage(training.step - 1).name
         training.losses.clear()
-        return self._log(record | self.pace.taken())
+        return self._log(record | self.pace.taken() | {"minutes": round(training.seconds / 60, 3)})
 
     def _measurement_is_due(self) -> bool:
         training, every = self.training, self.plan.measured_every

@@ -1,0 +1,69 @@
+"""``imgrestore evaluate --paper``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from imgrestore.cli import console
+from imgrestore.papers import find_paper
+
+if TYPE_CHECKING:
+    from imgrestore.papers.measure import Result
+    from imgrestore.papers.table import PaperTable
+
+
+def evaluate_paper(
+    number: str,
+    data: Sequence[Path],
+    weights: Sequence[Path],
+    device: str,
+    *,
+    markdown: bool = False,
+    json: bool = False,
+    record: bool = False,
+) -> None:
+    """Measure a paper's rows and print them beside the published ones.
+
+    Args:
+        number: Of the paper.
+        data: Folders of pictures.
+        weights: Folders that are searched for weights, besides the shipped ones.
+        device: As the user named it.
+        markdown: Write the tables to standard output in Markdown.
+        json: Write them as JSON.
+        record: Write the scores and the length of the training into the weights' cards.
+    """
+    paper = find_paper(number)
+    from imgrestore.devices import choose_device
+    from imgrestore.papers.measure import Measurement, find_weights
+    from imgrestore.papers.pictures import Material
+    from imgrestore.papers.table import PaperTable
+
+    measurement = Measurement(Material(paper, data), find_weights(weights), choose_device(device))
+    results: list[Result] = []
+    with console.meter("measuring", len(paper.rows), "rows") as meter:
+        for result in measurement.results():
+            results.append(result)
+            meter.advance(1)
+    table = PaperTable(paper, results)
+    console.say(f"paper {number}: {paper.title}")
+    console.table(table.rows(), to_stderr=True)
+    console.table(table.claims(), to_stderr=True)
+    for note in table.notes():
+        console.say(note)
+    for wanted, text in ((json, table.to_json), (markdown, table.to_markdown)):
+        if wanted:
+            console.result(text())
+    if record:
+        _record(table)
+
+
+def _record(table: PaperTable) -> None:
+    from imgrestore.weights import update_card
+
+    for result in table.results:
+        for run, values in zip(result.runs, result.values, strict=True):
+            update_card(run.path, **table.recorded(result, run, values))
+            console.say(f"recorded in {run.path.name}")
