@@ -63,7 +63,7 @@ def evaluate_paper(
 def _record(table: PaperTable) -> None:
     from imgrestore.weights import update_card
 
-    for result in table.results:
+    for result in (result for result in table.results if result.runs):
         for run, values in zip(result.runs, result.values, strict=True):
             update_card(run.path, **table.recorded(result, run, values))
             console.say(f"recorded in {run.path.name}")

@@ -1,8 +1,8 @@
 """Metrics of batches: one value for each image.
 
-All take float batches (N, C, H, W), nominally in [0, 1], of any number of channels, and return (N,) float64. Nothing is
-rounded or clipped here; a :class:`~imgrestore.metrics.profiles.Profile` says what is. Where a metric is also a loss,
-both are computed by the same lines.
+All take float batches (N, C, H, W), nominally in [0, 1], of any number of channels, and return (N,), ``sfl_bands``
+(N, 3). Nothing is rounded or clipped here; a :class:`~imgrestore.metrics.profiles.Profile` says what is. Where a
+metric is also a loss, both are computed by the same lines.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def ssim(restored: Tensor, gt: Tensor) -> Tensor:
     """
     if min(gt.shape[-2:]) < _WINDOW:
         return _nothing(gt)
-    whole, _ = similarity(restored.double(), gt.double(), _WINDOW, _SIGMA)
+    whole, _ = similarity(restored, gt, _WINDOW, _SIGMA)
     return whole.mean((1, 2, 3))
 
 
@@ -91,12 +91,12 @@ def reflected_ssim(restored: Tensor, gt: Tensor) -> Tensor:
 
     Images go on by reflection: what the loss ``dssim`` of paper 004 is made of.
     """
-    return reflected_similarity(restored.double(), gt.double(), 5, _SIGMA).mean((1, 2, 3))
+    return reflected_similarity(restored, gt, 5, _SIGMA).mean((1, 2, 3))
 
 
 def dssim(restored: Tensor, gt: Tensor) -> Tensor:
     """Return the structural dissimilarity (1 - SSIM) / 2 of :func:`reflected_ssim`, each pixel's in [0, 1]."""
-    whole = reflected_similarity(restored.double(), gt.double(), 5, _SIGMA)
+    whole = reflected_similarity(restored, gt, 5, _SIGMA)
     return ((1 - whole) / 2).clamp(0, 1).mean((1, 2, 3))
 
 

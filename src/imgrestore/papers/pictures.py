@@ -21,8 +21,8 @@ from imgrestore.papers import Paper
 from imgrestore.parts import RecipeTable, SerializeAsAny, check
 
 _CACHE = 2**32
-_SAMPLES = 2**20
-"""Numbers in a batch of ground truth: small enough for any machine, large enough that digits go by in a few steps."""
+_SAMPLES = 2**16
+"""Numbers in a batch of ground truth: tensors of this size stay in the processor's caches, which is what takes time."""
 
 
 class _Making(RecipeTable):

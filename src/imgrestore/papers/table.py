@@ -36,7 +36,7 @@ class PaperTable:
 
     def rows(self) -> list[list[str]]:
         """Return the table: a row of headings, then the rows; published numbers stand left of measured ones."""
-        head = ["row", "recipe"]
+        head = ["row"]
         for metric in self.paper.columns:
             head += [f"{self._heading(metric)}, paper"] * self._is_published(metric) + [self._heading(metric)]
         return [[*head, "seeds", "steps"], *(self._row(result) for result in self.results)]
@@ -80,12 +80,11 @@ class PaperTable:
             counts = sorted({str(r.images) for r in self.results if r.row.pictures == name and r.images})
             if counts:
                 lines.append(f"{name}: {pictures.summary}; {' or '.join(counts)} pictures.")
-        seen: set[str] = set()
-        for result in self.results:
-            for run in result.runs:
-                if str(run.path) not in seen:
-                    seen.add(str(run.path))
-                    lines.append(_described(run))
+        runs = {run.path: run for result in self.results for run in result.runs}
+        lines += [_described(run) for run in runs.values()]
+        for why in dict.fromkeys(result.missing for result in self.results if result.missing):
+            rows = [f"{r.row.label} ({r.row.recipe or r.row.baseline})" for r in self.results if r.missing == why]
+            lines.append(f"Not run, {why}: {', '.join(rows)}.")
         lines += [f"{result.row.label}: {result.row.note}." for result in self.results if result.row.note]
         return lines + [f"{note}." for note in self.paper.notes]
 
@@ -137,13 +136,12 @@ class PaperTable:
 
     def _row(self, result: Result) -> list[str]:
         row = result.row
-        line = [row.label, row.recipe or row.baseline]
+        line = [row.label]
         for number, metric in enumerate(self.paper.columns):
             decimals = self._decimals(metric)
             if self._is_published(metric):
                 line.append(f"{row.published[metric]:.{decimals}f}" if metric in row.published else "")
-            missing = f"not run: {result.missing}" if result.missing and not number else ""
-            line.append(missing or _spread(result.of(metric), decimals))
+            line.append("not run" if result.missing and not number else _spread(result.of(metric), decimals))
         steps = sorted({run.card.steps for run in result.runs})
         return [
             *line,
@@ -193,7 +191,7 @@ def _facts(run: Trained) -> dict[str, Any]:
 
 def _described(run: Trained) -> str:
     facts = _facts(run)
-    minutes = f", {facts['minutes']:.0f} minutes" if facts["minutes"] is not None else ""
+    minutes = f", {facts['minutes']:.1f} min" if facts["minutes"] is not None else ""
     changed = f"; not as the recipe says: {facts['changed']}" if facts["changed"] else ""
     trained = f"{facts['steps']:,} steps on {facts['data']}, {facts['device']}{minutes}"
     return f"{run.recipe}, seed {run.seed}: {trained}{changed}."
@@ -211,5 +209,5 @@ def _changed(run: Trained) -> str:
 
 def _markdown(rows: Sequence[Sequence[str]]) -> str:
     head, *body = rows
-    lines = [head, ["---"] * 2 + ["---:"] * (len(head) - 2), *body]
+    lines = [head, ["---", *["---:"] * (len(head) - 1)], *body]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
