@@ -1,5 +1,6 @@
 import json
 import math
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,7 @@ from imgrestore.papers import (
 from imgrestore.papers.measure import Measurement, Result, Trained, find_weights
 from imgrestore.papers.pictures import Material
 from imgrestore.papers.table import PaperTable
+from imgrestore.recipes import shipped_recipes
 from imgrestore.recipes.recipe import load_recipe
 from imgrestore.weights import save_weights
 
@@ -88,7 +90,7 @@ def test_recipes_are_listed_with_their_paper() -> None:
 
 
 class Darker(RestorationModel):
-    """Blocks of 8 pixels made a little darker: those of the cluster of bright ones by one factor, the rest by another."""
+    """Blocks of 8 pixels made a little darker: bright ones by one factor, the rest by another."""
 
     native_size, overlap, stages = 8, 2, ("joint", "cluster", "per-cluster")
 
@@ -236,3 +238,8 @@ def test_evaluate_paper(photo_folder: Path, tmp_path: Path) -> None:
     for wrong in (["--paper", "007"], ["--model", "bicubic"]):
         assert CliRunner().invoke(app, [*words, *wrong]).exit_code != 0
     assert CliRunner().invoke(app, ["evaluate", "--data", str(photo_folder)]).exit_code != 0
+
+
+def test_every_recipe_of_a_paper_has_a_row() -> None:
+    tables = {name: tomllib.loads(path.read_text(encoding="utf-8")) for name, path in shipped_recipes().items()}
+    assert {name for name, table in tables.items() if table.get("paper", "")[:3] in NUMBERS} <= places().keys()
