@@ -47,7 +47,7 @@ TINY = {
     "deconv2x": ["size=32", *FEW],
     "resnet4x": ["size=32", "width=8", *FEW],
 }
-UNTIMED = ("steps_per_second", "waiting")
+UNTIMED = ("steps_per_second", "waiting", "minutes")
 
 
 def tiny(name: str, *changes: str) -> Recipe:
