@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -37,6 +38,28 @@ def png_header(data: Path | bytes) -> tuple[bytes, int]:
             elif kind != b"acTL" and len(content) == length:
                 colour += png_chunk(kind, content)
     return colour, frames
+
+
+def png_density(data: Path | bytes) -> tuple[float, float] | None:
+    """Return the pixels per millimetre that a PNG file states, or None; libvips would take those of its EXIF."""
+    for content in _png_contents(data, (b"pHYs",), 9):
+        across, down, unit = struct.unpack(">IIB", content.ljust(9, b"\0"))
+        return (across / 1000, down / 1000) if unit == 1 and across and down else None
+    return None
+
+
+def _png_contents(data: Path | bytes, kinds: tuple[bytes, ...], longest: int) -> Iterator[bytes]:
+    """Give the contents of a PNG file's chunks of some kinds; damaged ones and longer ones are passed over."""
+    with open_bytes(data) as file:
+        file.seek(8)
+        while len(head := file.read(8)) == 8:
+            length, kind = struct.unpack(">I4s", head)
+            if kind not in kinds or length > longest:
+                file.seek(length + 4, 1)
+                continue
+            content, check = file.read(length), file.read(4)
+            if check == struct.pack(">I", zlib.crc32(content, zlib.crc32(kind))):
+                yield content
 
 
 def png_chunk(kind: bytes, content: bytes) -> bytes:

@@ -15,7 +15,7 @@ import pyvips
 from imgrestore.codecs import exif, iptc
 from imgrestore.codecs.containers import TIFF_IPTC
 from imgrestore.codecs.formats import Format
-from imgrestore.codecs.headers import mpo_pictures, png_header
+from imgrestore.codecs.headers import mpo_pictures, png_density, png_header
 from imgrestore.codecs.options import ReadOptions
 from imgrestore.codecs.vips import reason
 from imgrestore.errors import DamagedError, InputError
@@ -62,7 +62,7 @@ def open_stream(data: Path | bytes, name: str, form: Format, options: ReadOption
         exif=exif.updated(block, image.width, image.height) if block else None,
         xmp=_upright_xmp(_field(image, "xmp-data")),
         iptc=records,
-        density=density,
+        density=png_density(data) if form.name == "png" else density,
         png_colour=(png_header(data)[0] or None) if form.name == "png" else None,
     )
     dtype = np.dtype(_DTYPES[image.format])
@@ -169,9 +169,9 @@ def _associated(data: Path | bytes) -> bool:
 
 
 def _density(image: Any) -> tuple[float, float] | None:
-    """Return pixels per millimetre; libvips says 1, or 72 an inch, where a file says nothing."""
-    unstated = any(abs(image.xres - value) < 1e-3 and abs(image.yres - value) < 1e-3 for value in (1.0, 72 / 25.4))
-    return None if unstated else (float(image.xres), float(image.yres))
+    """Return pixels per millimetre, or None where a file says nothing: libvips then names no unit, or says 1."""
+    stated = image.get_typeof("resolution-unit") and (abs(image.xres - 1) > 1e-3 or abs(image.yres - 1) > 1e-3)
+    return (float(image.xres), float(image.yres)) if stated else None
 
 
 def _upright_xmp(packet: bytes | None) -> bytes | None:
