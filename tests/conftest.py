@@ -10,8 +10,12 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from PIL import Image as PillowImage
+from torch import Tensor
+from typer.testing import CliRunner
 
 from imgrestore import registry
+from imgrestore.cli.app import app
+from imgrestore.errors import ImgrestoreError, UsageError
 from imgrestore.models.contract import RestorationModel
 
 torch.set_num_threads(1)
@@ -68,6 +72,26 @@ def open_picture(path: Path) -> PillowImage.Image:
 
 SMALLER = {"resnet4x": {"width": 8}}
 """Dimensions of models that are slow as they are; none of them changes how far a model reaches."""
+
+
+def invoke(*arguments: str | Path) -> tuple[int, str, str]:
+    """Run a command in this process; return its exit code, standard output and standard error."""
+    result = CliRunner().invoke(app, [str(a) for a in arguments])
+    error = result.exception
+    if isinstance(error, ImgrestoreError):
+        return (2 if isinstance(error, UsageError) else 1), result.stdout, f"{error} {error.hint}"
+    if error and not isinstance(error, SystemExit):
+        raise error
+    return result.exit_code, result.stdout, result.stderr
+
+
+def shift(moved: Tensor, reference: Tensor) -> tuple[float, float]:
+    """Return by how many pixels a picture is moved against another, by least squares on the gradients."""
+    moved, reference = (x[:, 8:-8, 8:-8].double() for x in (moved, reference))
+    dy, dx = torch.gradient(reference, dim=(1, 2))
+    gradients = torch.stack([dy.flatten(), dx.flatten()], dim=1)
+    solution = torch.linalg.lstsq(gradients, (reference - moved).flatten()[:, None]).solution
+    return float(solution[0]), float(solution[1])
 
 
 def random_model(name: str, scale: int, **dimensions: int) -> RestorationModel:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor
 
+from conftest import shift
 from imgrestore.api import load_model
 from imgrestore.cards import shipped
 from imgrestore.codecs import read_image
@@ -51,15 +51,6 @@ def test_better_than_no_network_without_shift_or_tint(name: str, scale: int, pho
     assert psnr(restored, gt, protocol, scale) > psnr(unrestored, gt, protocol, scale) + 0.4
     assert (restored.mean(dim=(1, 2)) - unrestored.mean(dim=(1, 2))).abs().max() < 1 / 255
     assert max(abs(offset) for offset in shift(restored, gt if scale == 1 else unrestored)) < 0.02 * scale
-
-
-def shift(moved: Tensor, reference: Tensor) -> tuple[float, float]:
-    """Return by how many pixels a picture is moved against another, by least squares on the gradients."""
-    moved, reference = (x[:, 8:-8, 8:-8].double() for x in (moved, reference))
-    dy, dx = torch.gradient(reference, dim=(1, 2))
-    gradients = torch.stack([dy.flatten(), dx.flatten()], dim=1)
-    solution = torch.linalg.lstsq(gradients, (reference - moved).flatten()[:, None]).solution
-    return float(solution[0]), float(solution[1])
 
 
 def test_the_measure_of_shift_sees_a_shift() -> None:

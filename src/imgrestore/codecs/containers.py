@@ -9,11 +9,11 @@ from __future__ import annotations
 import mmap
 import shutil
 import struct
-import zlib
 from pathlib import Path
 from typing import BinaryIO
 
 from imgrestore.codecs import exif
+from imgrestore.codecs.headers import png_chunk
 from imgrestore.image import Metadata
 
 _LONGEST_SEGMENT = 65533
@@ -43,15 +43,25 @@ def embed(path: Path, format_name: str, metadata: Metadata) -> list[str]:
         inches = (min(65535, max(1, round(value * 25.4))) for value in metadata.density)
         jfif = struct.pack(">H5sHBHHBB", 16, b"JFIF\0", 0x0102, 1, *inches, 0, 0)
         _insert(path, 2, b"\xff\xe0" + jfif)
-    if format_name == "png" and metadata.density is None:
-        _remove_chunk(path, b"pHYs")
-    if format_name == "png" and metadata.png_colour is not None:
-        _insert(path, 8 + 25, metadata.png_colour)
+    if format_name == "png":
+        if metadata.density is None:
+            _remove_chunk(path, b"pHYs")
+        _insert(path, 8 + 25, _png_chunks(metadata))
+    elif metadata.exif is not None:
+        lost += _embed_exif(path, format_name, metadata.exif)
     if metadata.iptc is not None and format_name != "jpeg":
         lost.append(f"{format_name} has no place for IPTC, which was left out")
-    if metadata.exif is not None:
-        lost += _embed_exif(path, format_name, metadata.exif)
     return lost
+
+
+def _png_chunks(metadata: Metadata) -> bytes:
+    """Return the chunks that libvips does not write, or, XMP, not as readers expect it: plain, in iTXt."""
+    chunks = metadata.png_colour or b""
+    if metadata.xmp is not None:
+        chunks += png_chunk(b"iTXt", b"XML:com.adobe.xmp" + bytes(5) + metadata.xmp)
+    if metadata.exif is not None:
+        chunks += png_chunk(b"eXIf", metadata.exif)
+    return chunks
 
 
 def _embed_exif(path: Path, format_name: str, block: bytes) -> list[str]:
@@ -60,9 +70,6 @@ def _embed_exif(path: Path, format_name: str, block: bytes) -> list[str]:
         if len(segment) > _LONGEST_SEGMENT:
             return [f"EXIF of {len(block)} bytes does not fit into a JPEG and was left out"]
         _insert(path, _after_jfif(path), b"\xff\xe1" + struct.pack(">H", len(segment) + 2) + segment)
-    elif format_name == "png":
-        chunk = struct.pack(">I", len(block)) + b"eXIf" + block + struct.pack(">I", zlib.crc32(b"eXIf" + block))
-        _insert(path, 8 + 25, chunk)
     else:
         _add_webp_chunk(path, block)
     return []

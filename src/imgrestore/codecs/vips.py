@@ -169,7 +169,7 @@ def _with_metadata(image: Any, header: Header, form: Format) -> Any:
     metadata = header.metadata
     for name, block in (
         ("icc-profile-data", metadata.icc),
-        ("xmp-data", metadata.xmp),
+        ("xmp-data", metadata.xmp if form.name != "png" else None),
         ("iptc-data", iptc.wrapped(metadata.iptc) if metadata.iptc and form.name == "jpeg" else None),
     ):
         if block is not None:
