@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import mmap
 import os
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -60,7 +59,7 @@ def open_stream(data: Path | bytes, name: str, form: Format, options: ReadOption
     metadata = Metadata(
         icc=_field(image, "icc-profile-data"),
         exif=exif.updated(block, image.width, image.height) if block else None,
-        xmp=_upright_xmp(_field(image, "xmp-data")),
+        xmp=_field(image, "xmp-data"),
         iptc=records,
         density=png_density(data) if form.name == "png" else density,
         png_colour=(png_header(data)[0] or None) if form.name == "png" else None,
@@ -172,11 +171,6 @@ def _density(image: Any) -> tuple[float, float] | None:
     """Return pixels per millimetre, or None where a file says nothing: libvips then names no unit, or says 1."""
     stated = image.get_typeof("resolution-unit") and (abs(image.xres - 1) > 1e-3 or abs(image.yres - 1) > 1e-3)
     return (float(image.xres), float(image.yres)) if stated else None
-
-
-def _upright_xmp(packet: bytes | None) -> bytes | None:
-    """Return an XMP packet that says what has been done: the image is upright."""
-    return re.sub(rb"(tiff:Orientation(?:=[\"']|>))[2-8]", rb"\g<1>1", packet) if packet else packet
 
 
 def _field(image: Any, name: str) -> bytes | None:

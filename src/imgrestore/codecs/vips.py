@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pyvips
 
-from imgrestore.codecs import exif, iptc
+from imgrestore.codecs import exif, iptc, xmp
 from imgrestore.codecs.containers import embed
 from imgrestore.codecs.formats import Format
 from imgrestore.codecs.headers import png_chunk
@@ -87,10 +87,7 @@ def write_stream(stream: ImageStream, path: Path, form: Format, options: SaveOpt
         encoder.join()
     if failure:
         raise OutputError(f"{path.parent}: cannot be written as {form.name} ({reason(failure[0])})")
-    metadata = header.metadata
-    if metadata.exif is not None:
-        metadata = replace(metadata, exif=exif.updated(metadata.exif, header.width, header.height))
-    return [*lost, *embed(path, form.name, metadata)]
+    return [*lost, *embed(path, form.name, header.metadata)]
 
 
 class _RowFeed:
@@ -156,12 +153,20 @@ class _RowFeed:
 
 
 def _settled(header: Header, form: Format) -> tuple[Header, list[str]]:
-    """Return the header with a profile in place of a PNG file's colour chunks, where those cannot be kept."""
+    """Return the header with metadata that is true of the result and fits into the format, and what does not fit."""
     metadata = header.metadata
-    if metadata.png_colour is None or form.name == "png":
-        return header, []
-    icc, lost = profile_for(metadata.png_colour, grey=header.grey, icc=metadata.icc)
-    return replace(header, metadata=replace(metadata, icc=icc, png_colour=None)), lost
+    lost: list[str] = []
+    if metadata.exif is not None:
+        metadata = replace(metadata, exif=exif.updated(metadata.exif, header.width, header.height))
+    if metadata.xmp is not None:
+        metadata = replace(metadata, xmp=xmp.updated(metadata.xmp, header.width, header.height))
+    if metadata.png_colour is not None and form.name != "png":
+        icc, lost = profile_for(metadata.png_colour, grey=header.grey, icc=metadata.icc)
+        metadata = replace(metadata, icc=icc, png_colour=None)
+    if metadata.icc is not None and metadata.icc[16:20] != (b"GRAY" if header.grey else b"RGB "):
+        lost.append(f"its colour profile is not one of {'grey' if header.grey else 'RGB'} images, and was left out")
+        metadata = replace(metadata, icc=None)
+    return replace(header, metadata=metadata), lost
 
 
 def _with_metadata(image: Any, header: Header, form: Format) -> Any:
