@@ -24,6 +24,7 @@ class Metadata:
         iptc: IPTC block.
         density: Pixels per millimetre along x and y, or None if the file states none.
         png_colour: The chunks of a PNG file that say how its colours are meant, besides an ICC profile.
+        png_text: The chunks of a PNG file that hold text.
     """
 
     icc: bytes | None = None
@@ -32,6 +33,7 @@ class Metadata:
     iptc: bytes | None = None
     density: tuple[float, float] | None = None
     png_colour: bytes | None = None
+    png_text: bytes | None = None
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,7 @@ def embed(path: Path, format_name: str, metadata: Metadata) -> list[str]:
 
 def _png_chunks(metadata: Metadata) -> bytes:
     """Return the chunks that libvips does not write, or, XMP, not as readers expect it: plain, in iTXt."""
-    chunks = metadata.png_colour or b""
+    chunks = (metadata.png_colour or b"") + (metadata.png_text or b"")
     if metadata.xmp is not None:
         chunks += png_chunk(b"iTXt", b"XML:com.adobe.xmp" + bytes(5) + metadata.xmp)
     if metadata.exif is not None:

@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 _PNG_COLOUR = (b"gAMA", b"cHRM", b"sRGB", b"cICP", b"mDCV", b"cLLI")
+_PNG_TEXT = (b"tEXt", b"zTXt", b"iTXt")
+_PNG_BLOCKS = (b"XML:com.adobe.xmp", *(b"Raw profile type " + kind for kind in (b"exif", b"APP1", b"xmp", b"icc", b"icm")))
+_LONGEST_TEXT = 2**24
 _LARGEST_CHUNK = 1024
 """Bytes of a chunk that is read here; all of these are much shorter."""
 
@@ -42,14 +45,26 @@ def png_header(data: Path | bytes) -> tuple[bytes, int]:
 
 def png_density(data: Path | bytes) -> tuple[float, float] | None:
     """Return the pixels per millimetre that a PNG file states, or None; libvips would take those of its EXIF."""
-    for content in _png_contents(data, (b"pHYs",), 9):
+    for _, content in _chunks(data, (b"pHYs",), 9):
         across, down, unit = struct.unpack(">IIB", content.ljust(9, b"\0"))
         return (across / 1000, down / 1000) if unit == 1 and across and down else None
     return None
 
 
-def _png_contents(data: Path | bytes, kinds: tuple[bytes, ...], longest: int) -> Iterator[bytes]:
-    """Give the contents of a PNG file's chunks of some kinds; damaged ones and longer ones are passed over."""
+def png_text(data: Path | bytes) -> bytes | None:
+    """Return the chunks of a PNG file's texts as they are, or None if there are none.
+
+    Left out are blocks that other programs keep as text and that are carried by themselves: XMP, EXIF, profiles.
+    """
+    kept = b""
+    for kind, content in _chunks(data, _PNG_TEXT, _LONGEST_TEXT):
+        if content.split(b"\0", 1)[0] not in _PNG_BLOCKS and len(kept) + len(content) <= _LONGEST_TEXT:
+            kept += png_chunk(kind, content)
+    return kept or None
+
+
+def _chunks(data: Path | bytes, kinds: tuple[bytes, ...], longest: int) -> Iterator[tuple[bytes, bytes]]:
+    """Give kind and content of a PNG file's chunks of some kinds; damaged ones and longer ones are passed over."""
     with open_bytes(data) as file:
         file.seek(8)
         while len(head := file.read(8)) == 8:
@@ -59,7 +74,7 @@ def _png_contents(data: Path | bytes, kinds: tuple[bytes, ...], longest: int) ->
                 continue
             content, check = file.read(length), file.read(4)
             if check == struct.pack(">I", zlib.crc32(content, zlib.crc32(kind))):
-                yield content
+                yield kind, content
 
 
 def png_chunk(kind: bytes, content: bytes) -> bytes:

@@ -14,7 +14,7 @@ import pyvips
 from imgrestore.codecs import exif, iptc
 from imgrestore.codecs.containers import TIFF_IPTC
 from imgrestore.codecs.formats import Format
-from imgrestore.codecs.headers import mpo_pictures, png_density, png_header
+from imgrestore.codecs.headers import mpo_pictures, png_density, png_header, png_text
 from imgrestore.codecs.options import ReadOptions
 from imgrestore.codecs.vips import reason
 from imgrestore.errors import DamagedError, InputError
@@ -63,6 +63,7 @@ def open_stream(data: Path | bytes, name: str, form: Format, options: ReadOption
         iptc=records,
         density=png_density(data) if form.name == "png" else density,
         png_colour=(png_header(data)[0] or None) if form.name == "png" else None,
+        png_text=png_text(data) if form.name == "png" else None,
     )
     dtype = np.dtype(_DTYPES[image.format])
     header = Header(image.width, image.height, image.bands, dtype, metadata)

@@ -163,6 +163,8 @@ def _settled(header: Header, form: Format) -> tuple[Header, list[str]]:
     if metadata.png_colour is not None and form.name != "png":
         icc, lost = profile_for(metadata.png_colour, grey=header.grey, icc=metadata.icc)
         metadata = replace(metadata, icc=icc, png_colour=None)
+    if metadata.png_text is not None and form.name != "png":
+        lost.append(f"{form.name} has no place for a PNG file's texts, which were left out")
     if metadata.icc is not None and metadata.icc[16:20] != (b"GRAY" if header.grey else b"RGB "):
         lost.append(f"its colour profile is not one of {'grey' if header.grey else 'RGB'} images, and was left out")
         metadata = replace(metadata, icc=None)
