@@ -11,7 +11,10 @@ from typing import BinaryIO
 
 _PNG_COLOUR = (b"gAMA", b"cHRM", b"sRGB", b"cICP", b"mDCV", b"cLLI")
 _PNG_TEXT = (b"tEXt", b"zTXt", b"iTXt")
-_PNG_BLOCKS = (b"XML:com.adobe.xmp", *(b"Raw profile type " + kind for kind in (b"exif", b"APP1", b"xmp", b"icc", b"icm")))
+_PNG_BLOCKS = (
+    b"XML:com.adobe.xmp",
+    *(b"Raw profile type " + kind for kind in (b"exif", b"APP1", b"xmp", b"icc", b"icm")),
+)
 _LONGEST_TEXT = 2**24
 _LARGEST_CHUNK = 1024
 """Bytes of a chunk that is read here; all of these are much shorter."""
