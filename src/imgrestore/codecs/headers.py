@@ -16,6 +16,7 @@ _PNG_BLOCKS = (
     *(b"Raw profile type " + kind for kind in (b"exif", b"APP1", b"xmp", b"icc", b"icm")),
 )
 _LONGEST_TEXT = 2**24
+_LONGEST_MOOV = 2**20
 _LARGEST_CHUNK = 1024
 """Bytes of a chunk that is read here; all of these are much shorter."""
 
@@ -93,6 +94,23 @@ def png_chunks(chunks: bytes) -> dict[bytes, bytes]:
         found[kind] = chunks[position + 8 : position + 8 + length]
         position += 12 + length
     return found
+
+
+def sequence_frames(data: Path | bytes) -> int:
+    """Return how many frames an AVIF or HEIC file says its first track has; 1 if it has none.
+
+    ISO/IEC 14496-12: the box ``stsz`` inside ``moov`` counts the samples of a track.
+    """
+    with open_bytes(data) as file:
+        while len(head := file.read(8)) == 8:
+            length, kind = struct.unpack(">I4s", head)
+            if kind == b"moov":
+                _, _, samples = file.read(min(length, _LONGEST_MOOV)).partition(b"stsz")
+                return max(1, int.from_bytes(samples[8:12]))
+            if length < 8:
+                break
+            file.seek(length - 8, 1)
+    return 1
 
 
 def mpo_pictures(data: Path | bytes) -> int:

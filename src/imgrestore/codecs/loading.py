@@ -14,7 +14,7 @@ import pyvips
 from imgrestore.codecs import exif, iptc
 from imgrestore.codecs.containers import TIFF_IPTC
 from imgrestore.codecs.formats import Format
-from imgrestore.codecs.headers import mpo_pictures, png_density, png_header, png_text
+from imgrestore.codecs.headers import mpo_pictures, png_density, png_header, png_text, sequence_frames
 from imgrestore.codecs.options import ReadOptions
 from imgrestore.codecs.vips import reason
 from imgrestore.errors import DamagedError, InputError
@@ -75,6 +75,8 @@ def _several(image: Any, data: Path | bytes, name: str, form: Format, options: R
     pages = image.get("n-pages") if image.get_typeof("n-pages") else 1
     if form.name == "png":
         pages = png_header(data)[1]
+    if form.name in ("avif", "heic") and (frames := sequence_frames(data)) > 1:
+        return options.check_pictures(name, frames, "frames")
     if form.name == "jpeg" and (pictures := mpo_pictures(data)) > 1:
         return (f"{name}: holds {pictures} pictures, of which the first was taken",)
     return options.check_pictures(name, pages, "pages" if form.name in ("tiff", "heic") else "frames")
