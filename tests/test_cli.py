@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tifffile
 from PIL import Image as PillowImage
 
 from conftest import invoke, open_picture
@@ -59,48 +58,6 @@ def test_a_folder_with_bad_files(tmp_path: Path, photo) -> None:
         records = [json.loads(line) for line in done.stdout.splitlines()]
         assert [record["status"] for record in records].count("done") == 3
         assert [record["status"] for record in records].count("failed") == 2
-
-
-def test_what_a_file_carries_survives(tmp_path: Path, photo) -> None:
-    """16-bit RGBA with a profile, 16-bit grey, orientation 6, palette: depth, alpha, profile, EXIF, mean colour."""
-    import pyvips
-
-    shade = photo(64, 48).astype(np.uint16) * 257
-    rgba = np.dstack([shade, np.full((64, 48), 40000, np.uint16)])
-    image = pyvips.Image.new_from_memory(rgba.tobytes(), 48, 64, 4, "ushort").copy(interpretation="rgb16")
-    profile = pyvips.Image.black(1, 1, bands=3).copy(interpretation="srgb").icc_transform("p3").get("icc-profile-data")
-    image.set_type(pyvips.GValue.blob_type, "icc-profile-data", profile)
-    image.pngsave(str(tmp_path / "deep.png"))
-    tifffile.imwrite(tmp_path / "grey.tif", shade[..., 0], photometric="minisblack")
-    exif = PillowImage.Exif()
-    exif[0x0112], exif[0x8298] = 6, "A. Person"
-    PillowImage.fromarray(photo(64, 48)).save(tmp_path / "turned.jpg", exif=exif, quality=97, icc_profile=profile)
-    PillowImage.fromarray(photo(64, 48)).quantize(60).save(tmp_path / "palette.png")
-    names = ("deep.png", "grey.tif", "turned.jpg", "palette.png")
-    done = run(
-        "restore", *(tmp_path / n for n in names), "-o", tmp_path / "out", "--model", "resnet-sr", "--scale", "2"
-    )
-    assert done.returncode == 0, done.stderr.decode()
-
-    out = tmp_path / "out"
-    deep = pyvips.Image.new_from_file(str(out / "deep.png"))
-    assert (deep.width, deep.height, deep.bands, deep.format) == (96, 128, 4, "ushort")
-    assert bytes(deep.get("icc-profile-data")) == bytes(profile)
-    means = deep.numpy().reshape(-1, 4).mean(axis=0)
-    assert np.abs(means - rgba.reshape(-1, 4).mean(axis=0)).max() <= 257
-    grey = tifffile.imread(out / "grey.tif")
-    assert grey.dtype == np.uint16 and grey.shape == (128, 96) and abs(grey.mean() - shade[..., 0].mean()) <= 257
-    turned = open_picture(out / "turned.jpg")
-    upright = np.asarray(open_picture(tmp_path / "turned.jpg").transpose(PillowImage.Transpose.ROTATE_270))
-    assert turned.size == (128, 96) and turned.getexif()[0x0112] == 1 and turned.getexif()[0x8298] == "A. Person"
-    assert turned.info["icc_profile"] == bytes(profile)
-    small = np.asarray(turned.resize((64, 48), PillowImage.Resampling.BOX)).astype(int)
-    assert np.abs(small - upright).mean() < 10, "upright, not turned twice"
-    assert np.abs(small.mean(axis=(0, 1)) - upright.mean(axis=(0, 1))).max() <= 1
-    palette = open_picture(out / "palette.png")
-    original = np.asarray(open_picture(tmp_path / "palette.png").convert("RGB"))
-    assert palette.mode == "RGB"
-    assert np.abs(np.asarray(palette).mean(axis=(0, 1)) - original.mean(axis=(0, 1))).max() <= 1
 
 
 @pytest.mark.parametrize(

@@ -290,26 +290,6 @@ def test_documents_are_no_images(content: bytes) -> None:
         open_image(content)
 
 
-@pytest.mark.parametrize("extension", ["tif", "gif", "webp", "png"])
-def test_the_first_of_several_pictures(tmp_path: Path, extension: str) -> None:
-    frames = [PillowImage.new("RGB", (8, 8), (200, 80 * i, 0)) for i in range(3)]
-    frames[0].save(tmp_path / f"x.{extension}", save_all=True, append_images=frames[1:])
-    with pytest.raises(InputError, match="holds 3") as caught:
-        open_image(tmp_path / f"x.{extension}")
-    assert "--first-frame" in caught.value.hint
-    stream = open_image(tmp_path / f"x.{extension}", options=ReadOptions(first_frame=True))
-    assert "first was taken" in stream.notices[0]
-    pixels = stream.read().pixels
-    assert pixels.shape[:2] == (8, 8) and np.abs(pixels[0, 0, :3].astype(int) - (200, 0, 0)).max() < 6
-
-
-def test_the_first_picture_of_a_phone_is_taken(tmp_path: Path, photo) -> None:
-    picture = PillowImage.fromarray(photo(64, 48))
-    picture.save(tmp_path / "x.mpo", save_all=True, append_images=[picture])
-    stream = open_image(tmp_path / "x.mpo")
-    assert "holds 2 pictures" in stream.notices[0] and stream.read().pixels.shape == (64, 48, 3)
-
-
 def bombs() -> dict[str, bytes]:
     side = 60000
     bmp = struct.pack("<IHHIIiiHHIIiiII", 100, 0, 0, 54, 40, side, side, 1, 24, 0, 0, 0, 0, 0, 0)

@@ -15,6 +15,8 @@ from imgrestore.cli.app import app
 NO_PART_OF_A_RESULT = {
     "--output": "where it goes",
     "--recursive": "which files are found",
+    "--glob": "which files are found",
+    "--preserve-times": "no byte of it",
     "--files-from": "which files are named",
     "-0": "how they are named",
     "--name": "what it is called",
@@ -40,6 +42,8 @@ CASES = {
     "--crop": ["3,2,20,25"],
     "--strength": ["0.4"],
     "--format": ["tiff"],
+    "--depth": ["8"],
+    "--background": ["white"],
     "--quality": ["40"],
     "--subsampling": [],
     "--lossless": [],
