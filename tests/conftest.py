@@ -21,6 +21,12 @@ from imgrestore.models.contract import RestorationModel
 torch.set_num_threads(1)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the fuzz test run longer, and on other files, by hand."""
+    parser.addoption("--fuzz-seconds", type=int, default=60, help="how long files are damaged and read")
+    parser.addoption("--fuzz-seed", type=int, default=0, help="which damage is done")
+
+
 @pytest.fixture
 def photo() -> Callable[..., NDArray[np.uint8]]:
     """Return a maker of photo-like uint8 RGB pictures: smooth shades, edges and texture, the same for each seed."""

@@ -2,7 +2,6 @@
 
 import io
 import struct
-import warnings
 import zlib
 from pathlib import Path
 
@@ -342,32 +341,6 @@ def test_tiles_missing_from_jpeg_2000_are_damage(tmp_path: Path) -> None:
     content[8:16] = struct.pack(">II", 9000, 9000)
     with pytest.raises(InputError, match="tiles are missing"):
         read_image(bytes(content))
-
-
-WRITABLE_FILES = ["png", "jpg", "tif", "webp"]
-FUZZED = [*WRITABLE_FILES, "gif", "bmp", "tga", "ppm", "jp2", "ico"]
-
-
-@pytest.mark.parametrize("extension", FUZZED)
-def test_any_bytes_end_in_an_image_or_one_line(tmp_path: Path, photo, capfd, extension: str) -> None:
-    path = tmp_path / f"x.{extension}"
-    PillowImage.fromarray(photo(40, 48)).save(path)
-    original = path.read_bytes()
-    rng = np.random.default_rng(0)
-    for turn in range(60):
-        content = bytearray(original)
-        for place in rng.integers(0, min(len(content), 300 if turn % 2 else len(content)), rng.integers(1, 8)):
-            content[place] = rng.integers(256)
-        content = content[: rng.integers(1, len(content))] if turn % 5 == 0 else content
-        options = ReadOptions(max_pixels=10**6, allow_damaged=turn % 3 == 0, first_frame=True)
-        try:
-            with warnings.catch_warnings():
-                image = read_image(bytes(content), f"x.{extension}", options)
-            assert image.pixels.size
-        except InputError as error:
-            assert "\n" not in str(error)
-    printed = capfd.readouterr()
-    assert printed.out == "" and printed.err == ""
 
 
 def test_absurd_sizes_are_refused_without_a_word_from_glib(capfd) -> None:

@@ -118,8 +118,10 @@ def open_image(data: Path | bytes, name: str | None = None, options: ReadOptions
     """
     called = name or (str(data) if isinstance(data, Path) else "the image")
     form = detect(data, called)
-    if form.library == "vips":
-        from imgrestore.codecs import loading as library
+    if form.isolated:
+        from imgrestore.codecs import isolation as library
+    elif form.library == "vips":
+        from imgrestore.codecs import loading as library  # type: ignore[no-redef]
     elif form.library == "netpbm":
         from imgrestore.codecs import netpbm as library  # type: ignore[no-redef]
     else:

@@ -19,6 +19,7 @@ class Format:
         depths: Sample types it can hold.
         alpha: Whether it can hold transparency.
         largest_side: Longest side in pixels, a limit of the format.
+        isolated: Whether it is decoded in a process of its own, because its files can bring decoders to abort.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Format:
     depths: tuple[str, ...] = ("uint8",)
     alpha: bool = False
     largest_side: int = 2**31 - 1
+    isolated: bool = False
 
 
 def _starts(*prefixes: bytes) -> Callable[[bytes], bool]:
@@ -67,8 +69,8 @@ FORMATS = (
         alpha=True,
         largest_side=16383,
     ),
-    Format("avif", (".avif",), _brand(b"avif", b"avis"), "vips"),
-    Format("heic", (".heic", ".heif"), _brand(b"heic", b"heix", b"hevc", b"mif1", b"msf1"), "vips"),
+    Format("avif", (".avif",), _brand(b"avif", b"avis"), "vips", isolated=True),
+    Format("heic", (".heic", ".heif"), _brand(b"heic", b"heix", b"hevc", b"mif1", b"msf1"), "vips", isolated=True),
     Format("gif", (".gif",), _starts(b"GIF87a", b"GIF89a"), "vips"),
     Format("bmp", (".bmp", ".dib"), _starts(b"BM"), "pillow"),
     Format(
@@ -82,8 +84,15 @@ FORMATS = (
         (".jp2", ".j2k", ".jpx", ".jpf", ".j2c"),
         _starts(b"\xff\x4f\xff\x51", b"\0\0\0\x0cjP  \r\n\x87\n"),
         "pillow",
+        isolated=True,
     ),
-    Format("ico", (".ico",), lambda head: head[:4] == b"\0\0\1\0" and head[4] > 0 and head[5] == 0, "pillow"),
+    Format(
+        "ico",
+        (".ico",),
+        lambda head: head[:4] == b"\0\0\1\0" and head[4] > 0 and head[5] == 0,
+        "pillow",
+        isolated=True,
+    ),
     Format("tga", (".tga", ".icb", ".vda", ".vst"), lambda head: False, "pillow"),
 )
 

@@ -49,6 +49,8 @@ def open_stream(data: Path | bytes, name: str, form: Format, options: ReadOption
             return replace(Image(_samples(image, name), _metadata(image)).stream(), notices=notices)
     except InputError:
         raise
+    except MemoryError:
+        raise InputError(f"{name}: takes too much memory to decode") from None
     except Exception as error:  # Pillow raises at least eight kinds on bad files; each means the file is bad.
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DamagedError(

@@ -1,0 +1,24 @@
+"""No bytes crash the program: see fuzzing.py, which runs in a process of its own.
+
+``pytest tests/test_fuzz.py --fuzz-seconds 1800 --fuzz-seed 7`` runs longer and elsewhere. A file that ends it is kept.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def test_no_bytes_crash_the_program(tmp_path: Path, pytestconfig: pytest.Config) -> None:
+    seconds, seed = pytestconfig.getoption("fuzz_seconds"), pytestconfig.getoption("fuzz_seed")
+    command = [sys.executable, "-W", "error", Path(__file__).with_name("fuzzing.py"), seed, "0", seconds, tmp_path]
+    done = subprocess.run(
+        [str(word) for word in command], capture_output=True, text=True, timeout=seconds + 120, check=False
+    )
+    turn = (tmp_path / "turn").read_text()
+    said = (done.stdout + done.stderr)[-3000:]
+    assert done.returncode == 0 and not said, (
+        f"turn {turn} of seed {seed}, exit code {done.returncode}, file {tmp_path / 'victim'}:\n{said}"
+    )
+    assert int(turn) > 5 * seconds, "it tried too few files to mean anything"
