@@ -10,7 +10,7 @@ Specification: CIPA DC-008 (Exif 2.32); Adobe, TIFF Revision 6.0.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from mmap import mmap
 
@@ -74,6 +74,7 @@ class Structure:
         """Read the entries of the directory at this position, those that point outside the data left out."""
         count = self._number("Q" if self.big else "H", directory)
         size, inline = (20, 8) if self.big else (12, 4)
+        allowed = 2 * len(self.data)  # entries of a hostile file may all point at all of it
         for index in range(min(count, 4096)):
             position = directory + (8 if self.big else 2) + index * size
             tag, kind = self._number("H", position), self._number("H", position + 2)
@@ -82,13 +83,21 @@ class Structure:
             start = position + size - inline
             if length > inline:
                 start = self._number("Q" if self.big else "I", start)
-            if start + length <= len(self.data):
+            allowed -= length
+            if start + length <= len(self.data) and allowed >= 0:
                 yield Entry(tag, kind, values, self.data[start : start + length], position)
 
     def next_link(self, directory: int) -> int:
         """Return the position of the link from this directory to the next one (the thumbnail's)."""
         count = self._number("Q" if self.big else "H", directory)
         return directory + (8 + 20 * count if self.big else 2 + 12 * count)
+
+    def following(self, directory: int) -> int:
+        """Return the position of the next directory; 0 if there is none."""
+        try:
+            return self._number("Q" if self.big else "I", self.next_link(directory))
+        except ValueError:
+            return 0
 
     def integer(self, entry: Entry) -> int:
         """Return the single whole number an entry holds."""
@@ -159,10 +168,27 @@ def into_tiff(
     exif = Structure(block) if block is not None else file
     described = exif.entries(exif.first) if block is not None else ()
     added = {entry.tag: entry for entry in described if entry.tag in DESCRIPTIVE and entry.tag not in own}
-    start = len(data) + len(data) % 2
-    body = _directory(file, list(own.values()), exif, list(added.values()), start)
+    return with_directory(file, list(own.values()), exif, list(added.values()))
+
+
+def with_directory(
+    file: Structure, own: list[Entry], source: Structure | None = None, added: Sequence[Entry] = ()
+) -> tuple[int, bytes, bytes]:
+    """Plan how a file gets another first directory.
+
+    Args:
+        file: The file.
+        own: Entries of the directory in the file's byte order.
+        source: Another structure.
+        added: Entries from there.
+
+    Returns:
+        Where the link to the first directory stands, the bytes that replace the link, and the bytes to append.
+    """
+    start = len(file.data) + len(file.data) % 2
+    body = _directory(file, own, source or file, list(added), start)
     link, number = (8, "Q") if file.big else (4, "I")
-    return link, struct.pack(file.order + number, start), bytes(start - len(data)) + body
+    return link, struct.pack(file.order + number, start), bytes(start - len(file.data)) + body
 
 
 def _set_integer(changed: bytearray, structure: Structure, directory: int, tag: int, number: int) -> None:

@@ -24,6 +24,7 @@ import numpy as np
 
 from imgrestore.codecs.formats import Format, by_name
 from imgrestore.codecs.options import ReadOptions
+from imgrestore.codecs.refusals import refused
 from imgrestore.errors import InputError
 from imgrestore.image import BAND, Header, ImageStream, Metadata
 
@@ -51,7 +52,7 @@ def open_stream(data: Path | bytes, name: str, form: Format, options: ReadOption
         except OSError as error:
             raise InputError(f"{name}: cannot be read ({error.strerror})") from None
         if child.returncode != 0:
-            raise InputError(f"{name}: {_ending(child.returncode, form)}", hint="the file may be damaged")
+            raise _ended(child.returncode, name, form)
         output.seek(0)
         answer = json.loads(output.readline())
         if "error" in answer:
@@ -84,11 +85,10 @@ def _search_path() -> str:
     return os.pathsep.join([str(_PACKAGE), *filter(None, [os.environ.get("PYTHONPATH")])])
 
 
-def _ending(code: int, form: Format) -> str:
+def _ended(code: int, name: str, form: Format) -> InputError:
     if code == -signal.SIGXCPU:
-        return "takes too long to decode"
-    how = f"ended by {signal.Signals(-code).name}" if code < 0 else "gave up"
-    return f"not a readable {form.name} file (its decoder {how})"
+        return InputError(f"{name}: takes too long to decode", hint="the file may be damaged")
+    return refused(name, form, f"its decoder {f'ended by {signal.Signals(-code).name}' if code < 0 else 'gave up'}")
 
 
 def _header(answer: dict[str, Any]) -> Header:

@@ -16,14 +16,16 @@ from imgrestore.codecs.containers import TIFF_IPTC
 from imgrestore.codecs.formats import Format
 from imgrestore.codecs.headers import mpo_pictures, png_density, png_header, png_text, sequence_frames
 from imgrestore.codecs.options import ReadOptions
+from imgrestore.codecs.refusals import refused, unsupported
+from imgrestore.codecs.tiff import YCBCR, UnsupportedError, read_layout
+from imgrestore.codecs.tiffraw import assembled, simplified, virtual
 from imgrestore.codecs.vips import reason
-from imgrestore.errors import DamagedError, InputError
+from imgrestore.errors import InputError
 from imgrestore.image import BAND, Header, ImageStream, Metadata, Pixels
 
-_DTYPES = {"uchar": np.uint8, "ushort": np.uint16, "float": np.float32, "double": np.float32}
+_DTYPES = {"uchar": np.uint8, "ushort": np.uint16, "float": np.float32}
 _LOADERS = {"png": "png", "jpeg": "jpeg", "tiff": "tiff", "webp": "webp", "avif": "heif", "heic": "heif", "gif": "gif"}
 _PROFILED = ("cmyk", "lab", "labs", "labq", "xyz", "hsv", "lch")
-_TIFF_EXTRA_SAMPLES = 0x0152
 
 
 def open_stream(data: Path | bytes, name: str, form: Format, options: ReadOptions) -> ImageStream:
@@ -39,23 +41,17 @@ def open_stream(data: Path | bytes, name: str, form: Format, options: ReadOption
         InputError: It is damaged, too large, or of a kind that is not supported.
     """
     try:
-        strict = not options.allow_damaged
-        image = _load(data, form, sequential=True, strict=strict)
-        options.check_size(name, image.width, image.height)
-        notices = _several(image, data, name, form, options)
-        if not strict:
-            damage = _damage(data, form)
-            strict = damage is None
-            notices += () if strict else (f"{name}: is damaged ({damage}); what could be read was taken",)
-        orientation = image.get("orientation") if image.get_typeof("orientation") else 1
-        image = _load(data, form, sequential=orientation in (1, 2), strict=strict)
+        file = _File(data, form)
+        image, strict, notices = _opened(file, name, options)
         density = _density(image)
-        image, changes = _standard_samples(image.autorot(), data, name, form, strict)
+        image, changes = _standard_samples(image.autorot(), file, name, strict)
     except pyvips.Error as error:
-        raise _unreadable(name, form, reason(error)) from None
+        raise refused(name, form, reason(error)) from None
+    except UnsupportedError as error:
+        raise unsupported(name, f"{form.name} files {error} cannot be read") from None
     except (OSError, OverflowError, ValueError) as error:
-        raise _unreadable(name, form, str(error)) from None
-    block, records = _exif_and_iptc(image, data, form)
+        raise refused(name, form, str(error)) from None
+    block, records = _exif_and_iptc(image, file)
     metadata = Metadata(
         icc=_field(image, "icc-profile-data"),
         exif=exif.updated(block, image.width, image.height) if block else None,
@@ -67,48 +63,100 @@ def open_stream(data: Path | bytes, name: str, form: Format, options: ReadOption
     )
     dtype = np.dtype(_DTYPES[image.format])
     header = Header(image.width, image.height, image.bands, dtype, metadata)
-    return ImageStream(header, _bands(image, data, dtype, name, form, strict), (*notices, *changes))
+    return ImageStream(header, _bands(image, file, dtype, name, strict), (*notices, *changes))
 
 
-def _several(image: Any, data: Path | bytes, name: str, form: Format, options: ReadOptions) -> tuple[str, ...]:
-    """Refuse animations and several pages, and say what is left out."""
-    pages = image.get("n-pages") if image.get_typeof("n-pages") else 1
-    if form.name == "png":
-        pages = png_header(data)[1]
-    if form.name in ("avif", "heic") and (frames := sequence_frames(data)) > 1:
-        return options.check_pictures(name, frames, "frames")
-    if form.name == "jpeg" and (pictures := mpo_pictures(data)) > 1:
-        return (f"{name}: holds {pictures} pictures, of which the first was taken",)
-    return options.check_pictures(name, pages, "pages" if form.name in ("tiff", "heic") else "frames")
+class _File:
+    """An image file that libvips can be asked for several times.
 
+    Attributes:
+        data: The file, or its content. libvips reads bytes where they are and holds no reference to them or to what
+            gives them, so this object must live as long as an image of it.
+        form: Its format.
+        layout: What a TIFF file says of its pixels.
+    """
 
-def _damage(data: Path | bytes, form: Format) -> str | None:
-    """Decode a whole file and return what is wrong with it, or None."""
-    try:
-        _load(data, form, sequential=True, strict=True).avg()
-    except pyvips.Error as error:
-        return reason(error)
-    return None
+    def __init__(self, data: Path | bytes, form: Format) -> None:
+        self.data = data
+        self.form = form
+        self.layout = read_layout(_mapped(data)) if form.name == "tiff" else None
+        self._sources: list[Any] = []
 
+    def load(self, *, sequential: bool, strict: bool) -> Any:
+        access, fail_on = "sequential" if sequential else "random", "warning" if strict else "none"
+        loader = getattr(pyvips.Image, f"{_LOADERS[self.form.name]}load_source")
+        layout = self.layout
+        if layout is None:
+            return loader(self._source(), access=access, fail_on=fail_on)
+        if strict:
+            layout.check_extent()
+        if not layout.raw:
+            return loader(self._source(), access=access, fail_on=fail_on, page=layout.page)
+        sources = [virtual(layout.structure.data, change) for change in simplified(layout)]
+        self._sources += sources
+        return assembled([loader(source, access=access, fail_on=fail_on) for source in sources], layout)
 
-def _load(data: Path | bytes, form: Format, *, sequential: bool, strict: bool) -> Any:
-    if isinstance(data, bytes):
-        source = pyvips.Source.new_from_memory(data)
-    else:
-        handle = os.open(data, os.O_RDONLY)
+    def damage(self) -> str | None:
+        """Decode the whole file and return what is wrong with it, or None."""
         try:
-            source = pyvips.Source.new_from_descriptor(handle)
+            self.load(sequential=True, strict=True).avg()
+        except pyvips.Error as error:
+            return reason(error)
+        except ValueError as error:
+            return str(error)
+        return None
+
+    def pictures(self, image: Any) -> int:
+        """Return how many pictures it holds, of which the first has been opened."""
+        if self.layout is not None:
+            return self.layout.pages
+        if self.form.name == "png":
+            return png_header(self.data)[1]
+        return int(image.get("n-pages")) if image.get_typeof("n-pages") else 1
+
+    def _source(self) -> Any:
+        if isinstance(self.data, bytes):
+            return pyvips.Source.new_from_memory(self.data)
+        handle = os.open(self.data, os.O_RDONLY)
+        try:
+            return pyvips.Source.new_from_descriptor(handle)
         finally:
             os.close(handle)
-    access, fail_on = "sequential" if sequential else "random", "warning" if strict else "none"
-    loader = getattr(pyvips.Image, f"{_LOADERS[form.name]}load_source")
-    return loader(source, access=access, fail_on=fail_on)
 
 
-def _bands(
-    image: Any, data: Path | bytes, dtype: np.dtype[Any], name: str, form: Format, strict: bool
-) -> Iterator[Pixels]:
-    """Give rows. ``data`` is here to stay alive: libvips reads bytes where they are, and holds no reference to them."""
+def _mapped(data: Path | bytes) -> bytes | mmap.mmap:
+    if isinstance(data, bytes):
+        return data
+    with data.open("rb") as file:
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+
+def _opened(file: _File, name: str, options: ReadOptions) -> tuple[Any, bool, tuple[str, ...]]:
+    """Return the image, whether damage to it is an error, and what a person should know."""
+    if file.layout is not None:
+        options.check_size(name, file.layout.width, file.layout.height)
+    strict = not options.allow_damaged
+    image = file.load(sequential=True, strict=strict)
+    options.check_size(name, image.width, image.height)
+    notices = _several(image, file, name, options)
+    damage = None if strict else file.damage()
+    if damage is not None:
+        notices += (f"{name}: is damaged ({damage}); what could be read was taken",)
+    strict = damage is None
+    orientation = image.get("orientation") if image.get_typeof("orientation") else 1
+    return file.load(sequential=orientation in (1, 2), strict=strict), strict, notices
+
+
+def _several(image: Any, file: _File, name: str, options: ReadOptions) -> tuple[str, ...]:
+    """Refuse animations and several pages, and say what is left out."""
+    if file.form.name == "jpeg" and (pictures := mpo_pictures(file.data)) > 1:
+        return (f"{name}: holds {pictures} pictures, of which the first was taken",)
+    what = "pages" if file.form.name in ("tiff", "heic") else "frames"
+    return options.check_pictures(name, file.pictures(image), what)
+
+
+def _bands(image: Any, file: _File, dtype: np.dtype[Any], name: str, strict: bool) -> Iterator[Pixels]:
+    """Give rows. ``file`` is here to stay alive."""
     region = pyvips.Region.new(image)
     for top in range(0, image.height, BAND):
         height = min(BAND, image.height - top)
@@ -116,58 +164,46 @@ def _bands(
             rows = region.fetch(0, top, image.width, height)
         except pyvips.Error as error:
             if strict or top == 0:
-                raise _unreadable(name, form, reason(error)) from None
+                raise refused(name, file.form, reason(error)) from None
             rows = bytes(height * image.width * image.bands * dtype.itemsize)
         yield np.frombuffer(rows, dtype=dtype).reshape(height, image.width, image.bands)
 
 
-def _standard_samples(
-    image: Any, data: Path | bytes, name: str, form: Format, strict: bool
-) -> tuple[Any, tuple[str, ...]]:
+def _standard_samples(image: Any, file: _File, name: str, strict: bool) -> tuple[Any, tuple[str, ...]]:
     """Turn samples and colour spaces that networks do not know into grey or sRGB of 8 or 16 bits or float.
 
     Raises:
         InputError: There is no lossless or usual way to.
     """
     notices: tuple[str, ...] = ()
-    if form.name == "tiff" and image.format == "float" and image.bands == 2 and _associated(data):
+    layout = file.layout
+    if layout is not None and layout.associated and not layout.raw and image.format == "float" and image.bands == 2:
         image = image * [1 / 255, 1]  # libvips divides by alpha / 255 where floats have one channel
+    if layout is not None and layout.photometric == YCBCR and layout.raw:
+        notices = (f"{name}: YCbCr was converted to RGB",)
     if image.format == "uint":
-        if _load(data, form, sequential=True, strict=strict).max() < 2**16:
+        if file.load(sequential=True, strict=strict).max() < 2**16:
             raise InputError(
                 f"{name}: uses only the lowest 16 of its 32 bits a sample", hint="save it with 16 bits a sample"
             )
         deep = "grey16" if image.bands <= 2 else "rgb16"
         image = (image >> 16).cast("ushort").copy(interpretation=deep)
         notices = (f"{name}: 32 bits a sample were cut to 16",)
+    if image.format == "double":
+        image = image.cast("float")
+        notices = (f"{name}: floats of 64 bits were cut to 32",)
     if image.interpretation == "cmyk":
         depth = 16 if image.format == "ushort" else 8
         image = image.icc_transform("srgb", embedded=True, input_profile="cmyk", intent="relative", depth=depth)
         notices += (f"{name}: CMYK was converted to sRGB",)
     elif image.interpretation in _PROFILED:
         notices += (f"{name}: {image.interpretation} was converted to sRGB",)
-        deep = image.interpretation == "labs" or image.format == "ushort"
-        image = image.colourspace("rgb16" if deep else "srgb").copy()
+        shallow = layout.bits == 8 if layout is not None else image.format not in ("short", "ushort")
+        image = image.colourspace("srgb" if shallow else "rgb16").copy()
         image.remove("icc-profile-data")
     if image.format not in _DTYPES or image.bands > 4:
-        raise InputError(
-            f"{name}: samples of type {image.format} in {image.bands} channels are not supported",
-            hint="convert it to 8 or 16 bits, grey or RGB",
-        )
-    return image.cast("float") if image.format == "double" else image, notices
-
-
-def _associated(data: Path | bytes) -> bool:
-    """Return whether a TIFF file's colours are multiplied by alpha."""
-    try:
-        if isinstance(data, bytes):
-            value = exif.tiff_value(data, _TIFF_EXTRA_SAMPLES)
-        else:
-            with data.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-                value = exif.tiff_value(content, _TIFF_EXTRA_SAMPLES)
-    except ValueError:
-        return False
-    return value is not None and value[:2] in (b"\1\0", b"\0\1")
+        raise unsupported(name, f"samples of type {image.format} in {image.bands} channels are not supported")
+    return image, notices
 
 
 def _density(image: Any) -> tuple[float, float] | None:
@@ -180,19 +216,13 @@ def _field(image: Any, name: str) -> bytes | None:
     return bytes(image.get(name)) if image.get_typeof(name) else None
 
 
-def _exif_and_iptc(image: Any, data: Path | bytes, form: Format) -> tuple[bytes | None, bytes | None]:
+def _exif_and_iptc(image: Any, file: _File) -> tuple[bytes | None, bytes | None]:
     """Return the EXIF block from its byte order on, and the bare IPTC records; a TIFF file's are read from the file."""
-    if form.name != "tiff":
+    if file.layout is None:
         block = _field(image, "exif-data")
         return block.removeprefix(b"Exif\0\0") if block else None, iptc.unwrapped(_field(image, "iptc-data") or b"")
+    content = file.layout.structure.data
     try:
-        if isinstance(data, bytes):
-            return exif.from_tiff(data), iptc.unwrapped(exif.tiff_value(data, TIFF_IPTC) or b"")
-        with data.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            return exif.from_tiff(content), iptc.unwrapped(exif.tiff_value(content, TIFF_IPTC) or b"")
+        return exif.from_tiff(content), iptc.unwrapped(exif.tiff_value(content, TIFF_IPTC) or b"")
     except ValueError:
         return None, None
-
-
-def _unreadable(name: str, form: Format, what: str) -> InputError:
-    return DamagedError(f"{name}: not a readable {form.name} file ({what})", hint="the file may be damaged")

@@ -15,7 +15,8 @@ import numpy as np
 from imgrestore.codecs.formats import Format
 from imgrestore.codecs.headers import open_bytes
 from imgrestore.codecs.options import ReadOptions
-from imgrestore.errors import DamagedError, InputError
+from imgrestore.codecs.refusals import refused
+from imgrestore.errors import InputError
 from imgrestore.image import BAND, Header, ImageStream, Pixels
 
 _LONGEST_HEADER = 65536
@@ -37,11 +38,11 @@ def open_stream(data: Path | bytes, name: str, form: Format, options: ReadOption
     numbers = 2 if kind in (1, 4) else 3
     found = re.match(rb"P[1-6]" + (_GAP + rb"(\d{1,9})") * numbers + rb"(?:\s|$)", head)
     if found is None:
-        raise _bad(name, form, "its header cannot be understood")
+        raise refused(name, form, "its header cannot be understood")
     width, height, *rest = (int(number) for number in found.groups())
     limit = rest[0] if rest else 1
     if width == 0 or height == 0 or not 1 <= limit <= 65535:
-        raise _bad(name, form, "its header cannot be true")
+        raise refused(name, form, "its header cannot be true")
     options.check_size(name, width, height)
     dtype = np.dtype(np.uint8 if limit <= 255 else np.uint16)
     header = Header(width, height, 3 if kind in (3, 6) else 1, dtype)
@@ -65,12 +66,8 @@ class _Damage:
 
     def found(self, damaged: bool, what: str) -> tuple[str, ...]:
         if damaged and not self._allowed:
-            raise _bad(self._name, self._form, what)
+            raise refused(self._name, self._form, what)
         return (f"{self._name}: is damaged ({what}); what could be read was taken",) if damaged else ()
-
-
-def _bad(name: str, form: Format, what: str) -> InputError:
-    return DamagedError(f"{name}: not a readable {form.name} file ({what})", hint="the file may be damaged")
 
 
 def _binary(

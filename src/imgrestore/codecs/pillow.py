@@ -16,7 +16,8 @@ from imgrestore.codecs import exif, jpeg2000
 from imgrestore.codecs.formats import Format
 from imgrestore.codecs.headers import open_bytes
 from imgrestore.codecs.options import ReadOptions
-from imgrestore.errors import DamagedError, InputError
+from imgrestore.codecs.refusals import refused, unsupported
+from imgrestore.errors import InputError
 from imgrestore.image import Image, ImageStream, Metadata, Pixels
 
 Picture = PillowImage.Image
@@ -52,10 +53,7 @@ def open_stream(data: Path | bytes, name: str, form: Format, options: ReadOption
     except MemoryError:
         raise InputError(f"{name}: takes too much memory to decode") from None
     except Exception as error:  # Pillow raises at least eight kinds on bad files; each means the file is bad.
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise DamagedError(
-            f"{name}: not a readable {form.name} file ({reason})", hint="the file may be damaged"
-        ) from None
+        raise refused(name, form, " ".join(str(error).split()) or type(error).__name__) from None
 
 
 def _opened(file: BinaryIO, form: Format) -> ImageFile.ImageFile:
@@ -72,15 +70,9 @@ def _check_jpeg2000(data: Path | bytes, name: str, form: Format, options: ReadOp
     """Refuse what Pillow takes in silence: colour of more than 8 bits, which it cuts, and tiles that are missing."""
     deepest, channels, tiles, present = jpeg2000.outline(data)
     if channels > 1 and deepest > 8:
-        raise InputError(
-            f"{name}: JPEG 2000 in colour of more than 8 bits cannot be read without loss",
-            hint="convert it to a 16-bit TIFF or PNG",
-        )
+        raise unsupported(name, "JPEG 2000 in colour of more than 8 bits cannot be read without loss")
     if present < tiles and not options.allow_damaged:
-        raise DamagedError(
-            f"{name}: not a readable {form.name} file ({tiles - present} of its {tiles} tiles are missing)",
-            hint="the file may be damaged",
-        )
+        raise refused(name, form, f"{tiles - present} of its {tiles} tiles are missing")
 
 
 def _decode(opened: ImageFile.ImageFile, name: str, options: ReadOptions) -> tuple[str, ...]:
