@@ -25,7 +25,7 @@ from imgrestore.image import BAND, Header, ImageStream, Metadata, Pixels
 
 _DTYPES = {"uchar": np.uint8, "ushort": np.uint16, "float": np.float32}
 _LOADERS = {"png": "png", "jpeg": "jpeg", "tiff": "tiff", "webp": "webp", "avif": "heif", "heic": "heif", "gif": "gif"}
-_PROFILED = ("cmyk", "lab", "labs", "labq", "xyz", "hsv", "lch")
+_PROFILED = ("lab", "labs", "labq", "xyz", "hsv", "lch")
 
 
 def open_stream(data: Path | bytes, name: str, form: Format, options: ReadOptions) -> ImageStream:
@@ -198,8 +198,9 @@ def _standard_samples(image: Any, file: _File, name: str, strict: bool) -> tuple
         notices += (f"{name}: CMYK was converted to sRGB",)
     elif image.interpretation in _PROFILED:
         notices += (f"{name}: {image.interpretation} was converted to sRGB",)
-        shallow = layout.bits == 8 if layout is not None else image.format not in ("short", "ushort")
-        image = image.colourspace("srgb" if shallow else "rgb16").copy()
+        depth = 8 if layout is not None and layout.bits == 8 else 16
+        # as LittleCMS sees Lab, under D50; libvips' own conversion takes it to be under D65
+        image = image.icc_export(output_profile="srgb", pcs="lab", intent="relative", depth=depth)
         image.remove("icc-profile-data")
     if image.format not in _DTYPES or image.bands > 4:
         raise unsupported(name, f"samples of type {image.format} in {image.bands} channels are not supported")
