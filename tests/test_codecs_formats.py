@@ -363,6 +363,34 @@ def test_cmyk_jpeg_without_the_adobe_marker(tmp_path: Path, photo) -> None:
     assert np.array_equal(read_image(bare).pixels, read_image(content).pixels)
 
 
+def jpeg_of_four(samples: np.ndarray, transform: int | None) -> bytes:
+    """Store four channels as they are in a JPEG whose Adobe marker says how they are meant, or that has none."""
+    file = io.BytesIO()
+    PillowImage.fromarray(255 - samples, "CMYK").save(file, "JPEG", quality=98, subsampling=0)
+    content = file.getvalue()
+    place = content.index(b"\xff\xee\x00\x0eAdobe")
+    marker = b"" if transform is None else content[place : place + 15] + bytes([transform])
+    return content[:place] + marker + content[place + 16 :]
+
+
+@pytest.mark.parametrize("kind", ["cmyk", "ycck", "cmyk without marker"])
+def test_jpeg_of_four_inks(photo, kind: str) -> None:
+    """Inks are stored inverted, as Adobe began it; browsers, Pillow and libvips take them so without the marker too."""
+    inks = np.concatenate([photo(48, 64), photo(48, 64, seed=1)[..., :1] // 3], axis=2)
+    if kind == "ycck":
+        colour = np.asarray(PillowImage.fromarray(inks[..., :3]).convert("YCbCr"))
+        content = jpeg_of_four(np.concatenate([colour, 255 - inks[..., 3:]], axis=2), 2)
+    else:
+        content = jpeg_of_four(255 - inks, 0 if kind == "cmyk" else None)
+    by_pillow = np.asarray(PillowImage.open(io.BytesIO(content)))
+    assert np.abs(by_pillow.astype(int) - inks).mean() < 3, "the file holds these inks"
+    stream = open_image(content)
+    assert "CMYK was converted to sRGB" in stream.notices[0]
+    image = pyvips.Image.new_from_array(inks).copy(interpretation="cmyk")
+    expected = image.icc_transform("srgb", input_profile="cmyk", intent="relative").numpy()
+    assert np.abs(stream.read().pixels.astype(int) - expected).mean() < 3
+
+
 @pytest.mark.parametrize("mode", ["L", "RGB"])
 def test_progressive_jpeg(tmp_path: Path, photo, mode: str) -> None:
     PillowImage.fromarray(photo(50, 70)).convert(mode).save(tmp_path / "x.jpg", progressive=True, quality=95)

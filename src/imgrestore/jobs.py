@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from imgrestore.catalogue import Choice
-from imgrestore.codecs import ReadOptions, detect, open_image
+from imgrestore.codecs import ReadOptions, detect, open_image, settled
 from imgrestore.codecs.formats import Format, by_extension, by_name
 from imgrestore.conversion import Conversion
 from imgrestore.errors import ExistsError, ImgrestoreError, InputError, OutputError, UsageError
@@ -30,7 +30,7 @@ class Job:
 
     Attributes:
         source: The input file, or :data:`STREAM`.
-        content: Bytes that were read from standard input, or None for a file.
+        content: Bytes that were read from standard input or a pipe, or None for a file.
         destination: The output file, or :data:`STREAM`.
         form: Format of the output.
         header: Size and type of the input.
@@ -161,10 +161,8 @@ def _is_single_file(request: Request, found: Sequence[Found]) -> bool:
 
 
 def _job(item: Found, request: Request, choice: Choice, forced: Format | None, single_file: bool) -> Job:
-    data: Path | bytes = item.source
-    name = str(item.source)
-    if item.source == STREAM:
-        data, name = request.stdin or b"", "standard input"
+    name = "standard input" if item.source == STREAM else str(item.source)
+    data = (request.stdin or b"") if item.source == STREAM else settled(item.source, name)
     stream = open_image(data, name, request.reading)
     header = stream.header
     own = detect(data, name)
@@ -177,7 +175,7 @@ def _job(item: Found, request: Request, choice: Choice, forced: Format | None, s
     result = resized(request.conversion.applied(header), across, down)
     check_format(name, header, result, form, request.conversion)
     destination = _destination(item, request, choice, form, single_file, (width, height))
-    content = request.stdin if item.source == STREAM else None
+    content = data if isinstance(data, bytes) else None
     return Job(
         item.source,
         content,

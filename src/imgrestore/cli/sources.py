@@ -41,9 +41,12 @@ def standard_input(inputs: Sequence[Path]) -> bytes:
 
     Raises:
         UsageError: There are other inputs, or nothing is piped in.
+        InputError: More is piped in than an image file is ever large.
     """
+    from imgrestore.codecs import read_pipe
+
     if len(inputs) > 1:
         raise UsageError("- cannot be combined with other inputs")
     if sys.stdin is None or sys.stdin.isatty():
         raise UsageError("- reads an image from standard input, but that is a terminal", hint="pipe an image in")
-    return sys.stdin.buffer.read()
+    return read_pipe(sys.stdin.buffer, "standard input")

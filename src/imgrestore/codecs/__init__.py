@@ -22,6 +22,7 @@ from imgrestore.codecs.formats import (
     recognise,
 )
 from imgrestore.codecs.options import ReadOptions, SaveOptions
+from imgrestore.codecs.pipes import read_pipe, settled
 from imgrestore.errors import InputError, NotAnImageError
 from imgrestore.image import Image, ImageStream
 
@@ -33,6 +34,8 @@ __all__ = [
     "looks_like_image",
     "open_image",
     "read_image",
+    "read_pipe",
+    "settled",
     "versions",
     "write_image",
 ]
@@ -117,6 +120,7 @@ def open_image(data: Path | bytes, name: str | None = None, options: ReadOptions
         InputError: It is damaged or of a kind that is not supported.
     """
     called = name or (str(data) if isinstance(data, Path) else "the image")
+    data = settled(data, called) if isinstance(data, Path) else data
     form = detect(data, called)
     if form.isolated:
         from imgrestore.codecs import isolation as library
