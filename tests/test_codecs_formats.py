@@ -232,6 +232,18 @@ def test_webp(tmp_path: Path, lossless: bool, channels: int) -> None:
     assert np.abs(read_image(tmp_path / "x.webp").pixels - expected).max() <= 1
 
 
+@pytest.mark.parametrize(("bits", "step"), [(8, 257), (10, 65535 / 1023), (12, 65535 / 4095)])
+def test_avif_of_every_depth(bits: int, step: float) -> None:
+    samples = np.random.default_rng(0).integers(0, 2**bits, (8, 8, 3)).repeat(4, 0).repeat(4, 1)
+    samples[:4], samples[4:8] = 0, 2**bits - 1
+    source = pyvips.Image.new_from_array((samples << (16 - bits)).astype(np.uint16)).copy(interpretation="rgb16")
+    content = source.heifsave_buffer(compression="av1", bitdepth=bits, lossless=True)
+    pixels = read_image(content).pixels
+    assert pixels.dtype == ("uint8" if bits == 8 else "uint16")
+    assert pixels[:4].max() == 0 and pixels[4:8].min() == (255 if bits == 8 else 65535)
+    assert np.abs(pixels / (1 if bits == 8 else step) - samples).max() <= 1
+
+
 NETPBM = [
     (b"P1 3 2\n101\n0 1 0\n", [[0, 255, 0], [255, 0, 255]], "uint8"),
     (b"P2\n# a remark\n3 2 4\n0 1 2\n4 4 3", [[0, 64, 128], [255, 255, 191]], "uint8"),
