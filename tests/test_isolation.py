@@ -1,5 +1,6 @@
 """Decoding in a process of its own, and images from pipes."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -61,6 +62,8 @@ ENDINGS = {
     "kill -KILL $$": "its decoder ended by SIGKILL",
     "kill -XCPU $$": "takes too long",
     "exit 3": "its decoder gave up",
+    f'ulimit -f 1; trap "" XFSZ; exec {sys.executable} "$@"': "its decoder gave up",
+    f"exit {errno.ENOSPC}": "has no room for its pixels",
     f'ulimit -d 40000; exec {sys.executable} "$@"': "takes too much memory|its decoder",
 }
 

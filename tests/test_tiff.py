@@ -212,7 +212,7 @@ def test_smaller_versions_are_no_pages(tmp_path: Path, first: bool) -> None:
     with tifffile.TiffWriter(tmp_path / "z.tif") as file:
         file.write(pixels[::4, ::4].copy(), photometric="rgb", subfiletype=1, subifds=1)
         file.write(pixels, photometric="rgb")
-    with pytest.raises(InputError, match="holds a preview alone"):
+    with pytest.raises(InputError, match="hold a preview alone"):
         open_image(tmp_path / "z.tif")
 
 
@@ -257,6 +257,19 @@ def test_directories_that_cannot_be_true(what: str, order: str) -> None:
     with pytest.raises(InputError, match=what) as caught:
         open_image(content, options=ReadOptions(max_pixels=None))
     assert "may be damaged" in caught.value.hint
+
+
+def test_many_directories_are_counted_in_no_time() -> None:
+    content = bytearray(tiff(plain(4, 4, [8], 1), bytes(16)))
+    first, size = struct.unpack_from("<I", content, 4)[0], 2 + 12 * 4000 + 4
+    struct.pack_into("<I", content, first + 2 + 12 * struct.unpack_from("<H", content, first)[0], len(content))
+    start = len(content)
+    content += bytes(size + 8 * 3000)
+    for place in range(start, start + 8 * 3000, 8):
+        struct.pack_into("<H", content, place, 0)
+        struct.pack_into("<I", content, place + 2, place + 8)
+    with pytest.raises(InputError, match=r"holds 300. pages|not a readable tiff"):
+        open_image(bytes(content))
 
 
 def test_pages_that_lead_in_circles_end() -> None:

@@ -87,6 +87,13 @@ class Structure:
             if start + length <= len(self.data) and allowed >= 0:
                 yield Entry(tag, kind, values, self.data[start : start + length], position)
 
+    def first_number(self, directory: int, tag: int) -> int:
+        """Return the number that the first entry of a directory holds if it is of this tag, or else 0."""
+        position = directory + (8 if self.big else 2)
+        if self._number("H", position) != tag:
+            return 0
+        return self._number("H" if self._number("H", position + 2) == 3 else "I", position + (12 if self.big else 8))
+
     def next_link(self, directory: int) -> int:
         """Return the position of the link from this directory to the next one (the thumbnail's)."""
         count = self._number("Q" if self.big else "H", directory)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import errno
 import json
 import os
 import resource
@@ -44,22 +45,22 @@ def open_stream(data: Path | bytes, name: str, form: Format, options: ReadOption
         InputError: It is damaged, too large, of a kind that is not supported, or ends its decoder.
     """
     request = json.dumps({"name": name, "form": form.name, "options": asdict(options)})
-    with tempfile.TemporaryFile() as output:
-        try:
+    try:
+        with tempfile.TemporaryFile() as output:
             child = _run(request, data, output)
-        except subprocess.TimeoutExpired:
-            raise InputError(f"{name}: takes too long to decode", hint="the file may be damaged") from None
-        except OSError as error:
-            raise InputError(f"{name}: cannot be read ({error.strerror})") from None
-        if child.returncode != 0:
-            raise _ended(child.returncode, name, form)
-        output.seek(0)
-        answer = json.loads(output.readline())
-        if "error" in answer:
-            raise InputError(answer["error"], hint=answer["hint"])
-        header = _header(answer)
-        shape = (header.height, header.width, header.channels)
-        rows = np.memmap(output, header.dtype, "r", output.tell(), shape)
+            if child.returncode != 0:
+                raise _ended(child.returncode, name, form)
+            output.seek(0)
+            answer = json.loads(output.readline())
+            if "error" in answer:
+                raise InputError(answer["error"], hint=answer["hint"])
+            header = _header(answer)
+            shape = (header.height, header.width, header.channels)
+            rows = np.memmap(output, header.dtype, "r", output.tell(), shape)
+    except subprocess.TimeoutExpired:
+        raise _ended(-signal.SIGXCPU, name, form) from None
+    except OSError as error:
+        raise InputError(f"{name}: cannot be read ({error.strerror})") from None
     bands = (np.asarray(rows[top : top + BAND]) for top in range(0, header.height, BAND))
     return ImageStream(header, bands, tuple(answer["notices"]))
 
@@ -88,6 +89,9 @@ def _search_path() -> str:
 def _ended(code: int, name: str, form: Format) -> InputError:
     if code == -signal.SIGXCPU:
         return InputError(f"{name}: takes too long to decode", hint="the file may be damaged")
+    if code == errno.ENOSPC:
+        folder = tempfile.gettempdir()
+        return InputError(f"{name}: {folder} has no room for its pixels", hint="TMPDIR names another folder")
     return refused(name, form, f"its decoder {f'ended by {signal.Signals(-code).name}' if code < 0 else 'gave up'}")
 
 
@@ -150,6 +154,8 @@ def _decode(request: dict[str, Any], output: IO[bytes]) -> None:
         for band in stream.bands:
             output.write(band.tobytes())
         output.flush()
+    except OSError as error:
+        os._exit(errno.ENOSPC if error.errno == errno.ENOSPC else 1)  # without another try to write what is left
     except (InputError, MemoryError) as error:
         known = error if isinstance(error, InputError) else InputError(f"{name}: takes too much memory to decode")
         output.seek(0)
@@ -158,4 +164,5 @@ def _decode(request: dict[str, Any], output: IO[bytes]) -> None:
 
 if __name__ == "__main__":
     _limit(0)
-    _decode(json.loads(sys.argv[1]), sys.stdout.buffer)
+    with open(1, "wb") as buffered:  # sys.stdout.buffer is not, and cuts what it is given, under PYTHONUNBUFFERED
+        _decode(json.loads(sys.argv[1]), buffered)

@@ -182,7 +182,9 @@ def _standard_samples(image: Any, file: _File, name: str, strict: bool) -> tuple
     if layout is not None and layout.photometric == YCBCR and layout.raw:
         notices = (f"{name}: YCbCr was converted to RGB",)
     if image.format == "ushort" and image.get_typeof("heif-bitdepth"):
-        image = image | (image >> image.get("heif-bitdepth"))  # 10 and 12 bits come shifted, so white would not be white
+        image = image | (
+            image >> image.get("heif-bitdepth")
+        )  # 10 and 12 bits come shifted, so white would not be white
     if image.format == "uint":
         if file.load(sequential=True, strict=strict).max() < 2**16:
             raise InputError(

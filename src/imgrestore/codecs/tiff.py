@@ -19,7 +19,7 @@ from imgrestore.codecs.exif import Entry, Structure
 
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, SEPARATED, YCBCR, CIELAB, ICCLAB = 0, 1, 2, 3, 5, 6, 8, 9
 _COLOURS = {WHITE_IS_ZERO: 1, BLACK_IS_ZERO: 1, RGB: 3, PALETTE: 1, SEPARATED: 4, YCBCR: 3, CIELAB: 3, ICCLAB: 3}
-UNSIGNED, FLOAT = 1, 3
+UNSIGNED, _SIGNED, FLOAT, _UNKNOWN = 1, 2, 3, 4
 _DEPTHS = {UNSIGNED: (1, 2, 4, 8, 16, 32), FLOAT: (16, 32, 64)}
 _PLAIN, _LZW, _JPEG, _DEFLATE, _ADOBE_DEFLATE, _PACKBITS = 1, 5, 7, 32946, 8, 32773
 _READABLE = (_PLAIN, 2, 3, 4, _LZW, _JPEG, _ADOBE_DEFLATE, _PACKBITS, _DEFLATE)
@@ -35,9 +35,6 @@ OFFSETS, SAMPLES, _ROWS_PER_STRIP, COUNTS, PLANAR, _PREDICTOR = 273, 277, 278, 2
 _TILE_WIDTH, _TILE_HEIGHT, TILE_OFFSETS, TILE_COUNTS = 322, 323, 324, 325
 EXTRA, FORMAT, _SUBSAMPLING, _DNG = 338, 339, 530, 50706
 _KINDS = {1: "u1", 3: "u2", 4: "u4", 6: "i1", 8: "i2", 9: "i4", 13: "u4", 16: "u8", 18: "u8"}
-
-
-_UNKNOWN = 4
 _SPACES = {PALETTE: "a palette", SEPARATED: "CMYK", YCBCR: "YCbCr", CIELAB: "Lab", ICCLAB: "Lab"}
 
 
@@ -194,8 +191,8 @@ def _refused(layout: Layout, kind: int, predictor: int) -> str | None:
         f"compressed by {_NAMES.get(layout.compression, f'method {layout.compression}')}": (
             layout.compression not in _READABLE
         ),
-        "with signed samples": kind == 2,
-        f"with samples of kind {kind}": kind not in (UNSIGNED, 2, FLOAT, _UNKNOWN),
+        "with signed samples": kind == _SIGNED,
+        f"with samples of kind {kind}": kind not in (UNSIGNED, _SIGNED, FLOAT, _UNKNOWN),
         f"with {bits} bits a sample": bits not in _DEPTHS[FLOAT if layout.floating else UNSIGNED] or packed,
         f"of photometric interpretation {photometric}": colours == 0,
         f"with {samples} channels": samples < colours or samples > colours + (0 if exact else 1),
@@ -219,27 +216,25 @@ def _converted(layout: Layout) -> bool:
 def _picture(structure: Structure) -> tuple[int, int, dict[int, Entry]]:
     """Return the place of the first full picture of a file, how many there are, and its entries.
 
+    The entry that says whether a picture is full has the lowest number, and so is the first of its directory.
+
     Raises:
+        UnsupportedError: There are previews alone.
         ValueError: There is none.
     """
-    first: tuple[int, dict[int, Entry]] | None = None
-    pages = reduced = 0
+    full: list[tuple[int, int]] = []
     directory, seen = structure.first, set[int]()
-    for page in range(_MOST_PAGES):
-        if directory == 0 or directory in seen:
-            break
+    while directory != 0 and directory not in seen and len(seen) < _MOST_PAGES:
+        if not structure.first_number(directory, _SUBFILE) & _REDUCED_OR_MASK:
+            full.append((len(seen), directory))
         seen.add(directory)
-        entries = {entry.tag: entry for entry in structure.entries(directory)}
-        if int(_numbers(structure, entries, _SUBFILE, (0,))[0]) & _REDUCED_OR_MASK:
-            reduced += 1
-        else:
-            first, pages = first or (page, entries), pages + 1
         directory = structure.following(directory)
-    if first is None:
-        if reduced:
-            raise UnsupportedError("that holds a preview alone at its top, such as raw files of cameras,")
+    if seen and not full:
+        raise UnsupportedError("that hold a preview alone at their top, as raw files of cameras do,")
+    if not full:
         raise ValueError("it has no directory")
-    return first[0], pages, first[1]
+    page, directory = full[0]
+    return page, len(full), {entry.tag: entry for entry in structure.entries(directory)}
 
 
 def _numbers(structure: Structure, entries: dict[int, Entry], tag: int, default: tuple[int, ...]) -> NDArray[np.int64]:
