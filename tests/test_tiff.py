@@ -131,7 +131,7 @@ def test_lab_becomes_srgb(tmp_path: Path, photo, kind: str) -> None:
     else:
         tifffile.imwrite(path, stored, photometric="icclab" if "icc" in kind else "cielab")
     stream = open_image(path)
-    assert "lab was converted to sRGB" in stream.notices[0]
+    assert "Lab was converted to sRGB" in stream.notices[0]
     image = stream.read()
     deep = kind.endswith("16") or kind == "float"
     assert image.pixels.dtype == ("uint16" if deep else "uint8")

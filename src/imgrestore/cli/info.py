@@ -16,11 +16,12 @@ def info(
     json: Json = False,
 ) -> None:
     """Show what an image file holds, and how imgrestore made it."""
-    from imgrestore.codecs import detect, open_image
+    from imgrestore.codecs import detect, open_image, settled
     from imgrestore.provenance import Stamp
 
-    form = detect(file, str(file))
-    header = open_image(file).header
+    data = settled(file, str(file))
+    form = detect(data, str(file))
+    header = open_image(data, str(file)).header
     carried = header.metadata
     stamp = Stamp.out_of(carried.xmp)
     blocks = {name: getattr(carried, name) for name in ("icc", "exif", "xmp", "iptc")}

@@ -25,7 +25,7 @@ from imgrestore.image import BAND, Header, ImageStream, Metadata, Pixels
 
 _DTYPES = {"uchar": np.uint8, "ushort": np.uint16, "float": np.float32}
 _LOADERS = {"png": "png", "jpeg": "jpeg", "tiff": "tiff", "webp": "webp", "avif": "heif", "heic": "heif", "gif": "gif"}
-_PROFILED = ("lab", "labs", "labq", "xyz", "hsv", "lch")
+_LAB = ("lab", "labs", "labq")
 
 
 def open_stream(data: Path | bytes, name: str, form: Format, options: ReadOptions) -> ImageStream:
@@ -200,8 +200,8 @@ def _standard_samples(image: Any, file: _File, name: str, strict: bool) -> tuple
         depth = 16 if image.format == "ushort" else 8
         image = image.icc_transform("srgb", embedded=True, input_profile="cmyk", intent="relative", depth=depth)
         notices += (f"{name}: CMYK was converted to sRGB",)
-    elif image.interpretation in _PROFILED:
-        notices += (f"{name}: {image.interpretation} was converted to sRGB",)
+    elif image.interpretation in _LAB:
+        notices += (f"{name}: Lab was converted to sRGB",)
         depth = 8 if layout is not None and layout.bits == 8 else 16
         # as LittleCMS sees Lab, under D50; libvips' own conversion takes it to be under D65
         image = image.icc_export(output_profile="srgb", pcs="lab", intent="relative", depth=depth)
