@@ -15,7 +15,7 @@ from PIL import ImageCms
 from imgrestore.catalogue import choose
 from imgrestore.codecs import ReadOptions, isolation, loading, open_image, pillow, pipes, read_image
 from imgrestore.codecs.formats import FORMATS, by_name
-from imgrestore.errors import InputError
+from imgrestore.errors import DamagedError, InputError, TooLargeError
 from imgrestore.image import ImageStream
 from imgrestore.jobs import Request, plan
 
@@ -81,11 +81,11 @@ def test_the_end_of_the_child_is_one_line(jpeg2000: Path, tmp_path: Path, monkey
 
 
 def test_refusals_come_from_the_child_as_they_are(jpeg2000: Path) -> None:
-    with pytest.raises(InputError, match="70x150 is more than 100 pixels") as caught:
+    with pytest.raises(TooLargeError, match="70x150 is more than 100 pixels") as caught:
         open_image(jpeg2000, options=ReadOptions(max_pixels=100))
     assert "--max-pixels 10500" in caught.value.hint
     jpeg2000.write_bytes(jpeg2000.read_bytes()[:300])
-    with pytest.raises(InputError, match="not a readable jpeg2000 file"):
+    with pytest.raises(DamagedError, match="not a readable jpeg2000 file"):
         open_image(jpeg2000)
 
 

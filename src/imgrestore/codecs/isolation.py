@@ -23,10 +23,11 @@ from typing import IO, Any
 
 import numpy as np
 
+from imgrestore import errors
 from imgrestore.codecs.formats import Format, by_name
 from imgrestore.codecs.options import ReadOptions
 from imgrestore.codecs.refusals import refused
-from imgrestore.errors import InputError
+from imgrestore.errors import DamagedError, InputError
 from imgrestore.image import BAND, Header, ImageStream, Metadata
 
 _MEMORY, _MEMORY_PER_PIXEL = 2**30, 40
@@ -53,7 +54,7 @@ def open_stream(data: Path | bytes, name: str, form: Format, options: ReadOption
             output.seek(0)
             answer = json.loads(output.readline())
             if "error" in answer:
-                raise InputError(answer["error"], hint=answer["hint"])
+                raise getattr(errors, answer["kind"])(answer["error"], hint=answer["hint"])
             header = _header(answer)
             shape = (header.height, header.width, header.channels)
             rows = np.memmap(output, header.dtype, "r", output.tell(), shape)
@@ -88,7 +89,7 @@ def _search_path() -> str:
 
 def _ended(code: int, name: str, form: Format) -> InputError:
     if code == -signal.SIGXCPU:
-        return InputError(f"{name}: takes too long to decode", hint="the file may be damaged")
+        return DamagedError(f"{name}: takes too long to decode", hint="the file may be damaged")
     if code == errno.ENOSPC:
         folder = tempfile.gettempdir()
         return InputError(f"{name}: {folder} has no room for its pixels", hint="TMPDIR names another folder")
@@ -159,7 +160,8 @@ def _decode(request: dict[str, Any], output: IO[bytes]) -> None:
     except (InputError, MemoryError) as error:
         known = error if isinstance(error, InputError) else InputError(f"{name}: takes too much memory to decode")
         output.seek(0)
-        output.write(json.dumps({"error": str(known), "hint": known.hint}).encode() + b"\n")
+        answer = {"kind": type(known).__name__, "error": str(known), "hint": known.hint}
+        output.write(json.dumps(answer).encode() + b"\n")
 
 
 if __name__ == "__main__":
