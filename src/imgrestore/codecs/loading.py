@@ -112,6 +112,8 @@ class _File:
             return self.layout.pages
         if self.form.name == "png":
             return png_header(self.data)[1]
+        if self.form.name in ("avif", "heic") and (frames := sequence_frames(self.data)) > 1:
+            return frames
         return int(image.get("n-pages")) if image.get_typeof("n-pages") else 1
 
     def _source(self) -> Any:
@@ -143,8 +145,7 @@ def _opened(file: _File, name: str, options: ReadOptions) -> tuple[Any, bool, tu
     if damage is not None:
         notices += (f"{name}: is damaged ({damage}); what could be read was taken",)
     strict = damage is None
-    orientation = image.get("orientation") if image.get_typeof("orientation") else 1
-    return file.load(sequential=orientation in (1, 2), strict=strict), strict, notices
+    return file.load(sequential=_orientation(image) in (1, 2), strict=strict), strict, notices
 
 
 def _several(image: Any, file: _File, name: str, options: ReadOptions) -> tuple[str, ...]:
@@ -182,9 +183,7 @@ def _standard_samples(image: Any, file: _File, name: str, strict: bool) -> tuple
     if layout is not None and layout.photometric == YCBCR and layout.raw:
         notices = (f"{name}: YCbCr was converted to RGB",)
     if image.format == "ushort" and image.get_typeof("heif-bitdepth"):
-        image = image | (
-            image >> image.get("heif-bitdepth")
-        )  # 10 and 12 bits come shifted, so white would not be white
+        image = image | (image >> image.get("heif-bitdepth"))  # 10 and 12 bits come shifted: white would not be white
     if image.format == "uint":
         if file.load(sequential=True, strict=strict).max() < 2**16:
             raise InputError(
@@ -212,9 +211,15 @@ def _standard_samples(image: Any, file: _File, name: str, strict: bool) -> tuple
 
 
 def _density(image: Any) -> tuple[float, float] | None:
-    """Return pixels per millimetre, or None where a file says nothing: libvips then names no unit, or says 1."""
-    stated = image.get_typeof("resolution-unit") and (abs(image.xres - 1) > 1e-3 or abs(image.yres - 1) > 1e-3)
-    return (float(image.xres), float(image.yres)) if stated else None
+    """Return pixels per millimetre once upright; None where a file says nothing, and libvips names no unit or 1."""
+    if not image.get_typeof("resolution-unit") or max(abs(image.xres - 1), abs(image.yres - 1)) <= 1e-3:
+        return None
+    density = float(image.xres), float(image.yres)
+    return density[::-1] if _orientation(image) >= 5 else density
+
+
+def _orientation(image: Any) -> int:
+    return int(image.get("orientation")) if image.get_typeof("orientation") else 1
 
 
 def _field(image: Any, name: str) -> bytes | None:
