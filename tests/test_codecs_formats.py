@@ -408,3 +408,21 @@ def test_progressive_jpeg(tmp_path: Path, photo, mode: str) -> None:
     PillowImage.fromarray(photo(50, 70)).convert(mode).save(tmp_path / "x.jpg", progressive=True, quality=95)
     expected = np.asarray(open_picture(tmp_path / "x.jpg")).astype(int)
     assert np.abs(read_image(tmp_path / "x.jpg").pixels.squeeze() - expected).max() <= 3
+
+
+@pytest.mark.parametrize("kind", ["PNG", "AVIF"])
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_greys_told_by_palette_or_header_stay_grey(tmp_path: Path, kind: str, mode: str) -> None:
+    greys = PillowImage.fromarray(values("uint8", 20, 30)).convert(mode)
+    path = tmp_path / "greys"
+    (greys.convert("P") if kind == "PNG" and mode == "L" else greys).save(path, kind)
+    assert open_image(path).header.channels == (1 if mode == "L" else 3)
+
+
+def test_palette_of_greys_with_a_profile_for_colour_keeps_it(tmp_path: Path) -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    path = tmp_path / "greys.png"
+    PillowImage.fromarray(values("uint8", 20, 30)).convert("P").save(path, icc_profile=profile)
+    header = open_image(path).header
+    assert header.channels == 3
+    assert header.metadata.icc == profile

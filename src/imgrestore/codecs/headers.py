@@ -113,6 +113,22 @@ def sequence_frames(data: Path | bytes) -> int:
     return 1
 
 
+def holds_no_colour(data: Path | bytes, form: str) -> bool:
+    """Return whether the palette of a PNG file holds greys alone, or an AVIF file says that it is monochrome.
+
+    Decoders turn these into RGB. In AVIF the box ``av1C`` says it (AV1 Codec ISO Media File Format Binding 2.3.3).
+    """
+    if form == "png":
+        chunks = dict(_chunks(data, (b"IHDR", b"PLTE"), 768))
+        palette = chunks.get(b"PLTE", b"")
+        return chunks[b"IHDR"][9] == 3 and palette[::3] == palette[1::3] == palette[2::3]
+    if form != "avif":
+        return False
+    with open_bytes(data) as file:
+        _, found, content = file.read(_LONGEST_MOOV).partition(b"av1C")
+    return bool(found) and len(content) > 2 and bool(content[2] & 0x10)
+
+
 def mpo_pictures(data: Path | bytes) -> int:
     """Return how many pictures a JPEG file says it holds.
 

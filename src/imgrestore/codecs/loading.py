@@ -14,7 +14,7 @@ import pyvips
 from imgrestore.codecs import exif, iptc
 from imgrestore.codecs.containers import TIFF_IPTC
 from imgrestore.codecs.formats import Format
-from imgrestore.codecs.headers import mpo_pictures, png_density, png_header, png_text, sequence_frames
+from imgrestore.codecs.headers import holds_no_colour, mpo_pictures, png_density, png_header, png_text, sequence_frames
 from imgrestore.codecs.options import ReadOptions
 from imgrestore.codecs.refusals import refused, unsupported
 from imgrestore.codecs.tiff import YCBCR, UnsupportedError, read_layout
@@ -184,6 +184,9 @@ def _standard_samples(image: Any, file: _File, name: str, strict: bool) -> tuple
         notices = (f"{name}: YCbCr was converted to RGB",)
     if image.format == "ushort" and image.get_typeof("heif-bitdepth"):
         image = image | (image >> image.get("heif-bitdepth"))  # 10 and 12 bits come shifted: white would not be white
+    if image.bands >= 3 and not image.get_typeof("icc-profile-data") and holds_no_colour(file.data, file.form.name):
+        greys = image[0] if image.bands == 3 else image[0].bandjoin(image[3])
+        image = greys.copy(interpretation="b-w" if image.format == "uchar" else "grey16")
     if image.format == "uint":
         if file.load(sequential=True, strict=strict).max() < 2**16:
             raise InputError(
