@@ -121,7 +121,7 @@ def holds_no_colour(data: Path | bytes, form: str) -> bool:
     if form == "png":
         chunks = dict(_chunks(data, (b"IHDR", b"PLTE"), 768))
         palette = chunks.get(b"PLTE", b"")
-        return chunks[b"IHDR"][9] == 3 and palette[::3] == palette[1::3] == palette[2::3]
+        return chunks.get(b"IHDR", b"")[9:10] == b"\3" and palette[::3] == palette[1::3] == palette[2::3]
     if form != "avif":
         return False
     with open_bytes(data) as file:
