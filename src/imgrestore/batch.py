@@ -7,16 +7,16 @@ import shutil
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
 
 from imgrestore.codecs import SaveOptions, open_image, write_image
 from imgrestore.engine import Restorer
-from imgrestore.errors import ImgrestoreError, InputError, OutputError
-from imgrestore.files import remove_leftovers, replacing
+from imgrestore.errors import ComputeError, ImgrestoreError, InputError, OutputError, UsageError
+from imgrestore.files import remove_leftovers, replacing, unfinished, writing_to_stdout
 from imgrestore.image import ImageStream, Pixels
 from imgrestore.jobs import STREAM, Job
 from imgrestore.ledger import Ledger, identity
@@ -47,6 +47,7 @@ class Record:
         error_code: What kind of error it failed with, or None; see :class:`imgrestore.errors.ImgrestoreError`.
         error: Why it failed, or None.
         hint: How to put it right, or None.
+        trace: Where in the code it failed; no part of the table.
     """
 
     status: str
@@ -66,10 +67,13 @@ class Record:
     error_code: str | None = None
     error: str | None = None
     hint: str | None = None
+    trace: str = ""
 
     def table(self) -> dict[str, object]:
         """Return the record as plain data for JSON."""
-        return asdict(self)
+        table = asdict(self)
+        del table["trace"]
+        return table
 
 
 def failed(name: str, error: ImgrestoreError) -> Record:
@@ -122,17 +126,21 @@ def run(
             entry = ledger.open_entry(job) if ledger is not None else None
             announce = _Announcement(ledger, entry)
             warnings = _restore(job, restorer, options, count, announce, carrying or Carrying(), entry)
-        except ImgrestoreError as error:
+        except BrokenPipeError:
+            raise  # nobody reads the results any more
+        except Exception as error:  # whatever is wrong with one image, or with our code for it, ends no batch
             advance(job.pixels - done)
             seconds = _since(began)
-            unwritten = noted(partial(ledger.failed, job, entry, error, seconds)) if ledger is not None else ()
+            problem = _as_problem(job, error)
+            unwritten = noted(partial(ledger.failed, job, entry, problem, seconds)) if ledger is not None else ()
             yield replace(
-                failed(job.name, error),
+                failed(job.name, problem),
                 input_width=job.header.width,
                 input_height=job.header.height,
                 model=label,
                 seconds=seconds,
                 warnings=unwritten,
+                trace="".join(traceback.format_exception(error)),
             )
             continue
         seconds = _since(began)
@@ -145,6 +153,21 @@ def run(
             seconds=seconds,
             warnings=(*warnings, *restorer.notices, *unwritten),
         )
+
+
+def _as_problem(job: Job, error: Exception) -> ImgrestoreError:
+    """Return what to tell the user; the engine does not know which image it works on."""
+    if isinstance(error, ComputeError | UsageError):
+        return ComputeError(f"{job.name}: {error}", error.hint)
+    if isinstance(error, ImgrestoreError):
+        return error
+    if isinstance(error, MemoryError):
+        return ComputeError(f"{job.name}: not enough memory", hint="close other programs, or give a smaller --memory")
+    told = str(error).partition("\n")[0]
+    return ComputeError(
+        f"{job.name}: failed unexpectedly ({type(error).__name__}: {told})",
+        hint="this is a mistake in imgrestore: please report it, with what --debug shows",
+    )
 
 
 def noted(write: Callable[[], None]) -> tuple[str, ...]:
@@ -236,13 +259,16 @@ def _keep_times(source: Path, output: Path) -> tuple[str, ...]:
 
 def _to_stdout(stream: ImageStream, job: Job, options: SaveOptions) -> list[str]:
     """Write to standard output once the whole image is known to be good."""
-    with tempfile.TemporaryDirectory(prefix="imgrestore-") as folder:
-        finished = Path(folder) / f"result{job.form.extensions[0]}"
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="imgrestore-"))
+    except OSError as error:
+        raise OutputError(f"{tempfile.gettempdir()}: cannot be written ({error.strerror})") from None
+    with unfinished(folder):
+        finished = folder / f"result{job.form.extensions[0]}"
         lost = write_image(stream, finished, job.form, options)
-        output: BinaryIO = sys.stdout.buffer
-        with finished.open("rb") as file:
-            shutil.copyfileobj(file, output)
-        output.flush()
+        with finished.open("rb") as file, writing_to_stdout():
+            shutil.copyfileobj(file, sys.stdout.buffer)
+            sys.stdout.buffer.flush()
     return lost
 
 

@@ -6,6 +6,8 @@ import contextlib
 import os
 import platform
 import secrets
+import shutil
+import sys
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +16,34 @@ from imgrestore.errors import OutputError
 
 TEMPORARY_PREFIX = ".imgrestore-"
 """How the names of unfinished files begin."""
+
+_UNFINISHED: set[Path] = set()
+"""Files and folders of this process that must not outlive it."""
+
+
+@contextlib.contextmanager
+def unfinished(path: Path) -> Iterator[None]:
+    """Remember, while the block runs, that a file or folder must not outlive this process, and remove it at the end."""
+    _UNFINISHED.add(path)
+    try:
+        yield
+    finally:
+        _remove(path)
+        _UNFINISHED.discard(path)
+
+
+def remove_unfinished() -> None:
+    """Remove all unfinished files of this process, which is about to end without leaving its blocks."""
+    for path in list(_UNFINISHED):
+        with contextlib.suppress(OSError):
+            _remove(path)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -29,14 +59,13 @@ def replacing(path: Path) -> Iterator[Path]:
     target = Path(os.path.realpath(path))
     temporary = target.with_name(f"{_prefix(os.getpid())}{secrets.token_hex(4)}{target.suffix[-16:]}")
     try:
-        yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        temporary.replace(target)
+        with unfinished(temporary):
+            yield temporary
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
+            temporary.replace(target)
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
-    finally:
-        temporary.unlink(missing_ok=True)
     flush_folder(target.parent)
 
 
@@ -60,6 +89,24 @@ def remove_leftovers(folder: Path) -> None:
                     os.kill(int(process[0]), 0)
                 except ProcessLookupError:
                     path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def writing_to_stdout() -> Iterator[None]:
+    """Turn a failed write to standard output into an error; a reader that went away stays a :class:`BrokenPipeError`.
+
+    Nothing more is written afterwards: Python would flush what is left once more at its end, and complain.
+
+    Raises:
+        OutputError: Standard output cannot be written to.
+    """
+    try:
+        yield
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            raise
+        raise OutputError(f"standard output: cannot be written ({error.strerror})") from error
 
 
 def _prefix(process: int) -> str:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 import traceback
-from types import FrameType
 from typing import Annotated
 
 import typer
 
 from imgrestore import __version__
 from imgrestore.cli import compare, console, doctor, evaluate, info, models, recipes, restore, train, verify
+from imgrestore.cli.signals import leave_when_told
 from imgrestore.errors import ImgrestoreError, UsageError
 
 _COMMON = frozenset(("-q", "--quiet", "-v", "--verbose", "--debug"))
@@ -47,16 +46,6 @@ def common(
     console.VERBOSITY.quiet, console.VERBOSITY.verbose, console.VERBOSITY.debug = quiet, verbose, debug
 
 
-def _leave(number: int, _: FrameType | None) -> None:
-    """Leave by the ordinary way, so that unfinished files are removed; a second Ctrl-C does not wait for that."""
-    for other in (signal.SIGTERM, signal.SIGHUP):  # a closing terminal or a service manager sends several
-        signal.signal(other, signal.SIG_IGN)
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    if number == signal.SIGINT:
-        raise KeyboardInterrupt
-    sys.exit(128 + number)
-
-
 app.command("restore")(restore.restore)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
@@ -81,9 +70,7 @@ def main() -> None:
     The process ends with 0 (done), 1 (something failed), 2 (usage), or 128 and the number of the signal that ended it:
     130 for Ctrl-C, 143 for a termination, 141 for a reader that went away.
     """
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) != signal.SIG_IGN:  # as nohup leaves SIGHUP
-            signal.signal(number, _leave)
+    leave_when_told()
     try:
         app(_common_options_first(sys.argv[1:]))
     except ImgrestoreError as problem:
@@ -96,5 +83,4 @@ def main() -> None:
         console.say("interrupted")
         sys.exit(130)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)

@@ -13,6 +13,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from imgrestore.errors import ImgrestoreError
+from imgrestore.files import writing_to_stdout
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -46,14 +47,17 @@ def stderr() -> Console:
 
 
 def result(text: str) -> None:
-    """Print a result."""
-    sys.stdout.write(text if text.endswith("\n") else text + "\n")
-    sys.stdout.flush()
+    """Print a result; what standard output cannot encode becomes escapes."""
+    encoding = sys.stdout.encoding or "utf-8"
+    text = text.encode(encoding, "backslashreplace").decode(encoding)
+    with writing_to_stdout():
+        sys.stdout.write(text if text.endswith("\n") else text + "\n")
+        sys.stdout.flush()
 
 
 def record(table: dict[str, Any]) -> None:
-    """Print one line of JSON as a result."""
-    result(json.dumps(table, ensure_ascii=False))
+    """Print one line of JSON as a result, in ASCII: names of files may be no text at all."""
+    result(json.dumps(table))
 
 
 def table(rows: list[list[str]], *, to_stderr: bool = False) -> None:
@@ -93,6 +97,12 @@ def warn(text: str) -> None:
     line(f"warning: {text}")
 
 
+def trace(text: str) -> None:
+    """Show where in the code an error arose, with ``--debug``."""
+    if VERBOSITY.debug and text:
+        stderr().print(text, markup=False, emoji=False)
+
+
 def error(problem: ImgrestoreError) -> None:
     """Say what is wrong and how to put it right."""
     line(f"error: {problem}")
@@ -102,11 +112,17 @@ def error(problem: ImgrestoreError) -> None:
 
 def line(text: str) -> None:
     """Write one line to standard error, whatever the verbosity."""
-    stderr().print(_one_line(text), markup=False, emoji=False)
+    stderr().print(one_line(text), markup=False, emoji=False)
 
 
-def _one_line(text: str) -> str:
-    """Keep a message on one line and free of characters that would move the cursor."""
+def last_line(text: str) -> None:
+    """Write one line to standard error past its locks, which a thread that stands still may hold."""
+    clear = "\r\x1b[K\x1b[?25h" if sys.stderr.isatty() else ""  # a bar that is being drawn has hidden the cursor
+    os.write(sys.stderr.fileno(), f"{clear}{one_line(text)}\n".encode(errors="backslashreplace"))
+
+
+def one_line(text: str) -> str:
+    """Keep a text on one line and free of characters that would move the cursor, or are none: they become escapes."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 

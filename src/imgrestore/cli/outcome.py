@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
@@ -45,6 +46,7 @@ class Outcome:
             console.warn(warning if warning.startswith(record.input) else f"{record.input}: {warning}")
         if record.status == "failed":
             self.failed += 1
+            console.trace(record.trace)
             console.line(f"error: {record.error}")
             if record.hint:
                 console.line(f"hint: {record.hint}")
@@ -71,10 +73,14 @@ class Outcome:
         try:
             yield
         except (KeyboardInterrupt, SystemExit) as end:
-            again = f"; go on with: {resuming(sys.argv[1:])}" if self.resumable else ""
-            console.line(f"interrupted: {self._numbers()}{again}")
+            console.line(self.last_words())
             code = end.code if isinstance(end, SystemExit) else _INTERRUPTED
             raise typer.Exit(code if isinstance(code, int) else 1) from None
+
+    def last_words(self) -> str:
+        """Return what an interrupted batch says."""
+        again = f"; go on with: {resuming(sys.argv[1:])}" if self.resumable else ""
+        return f"interrupted: {self._numbers()}{again}"
 
     def _numbers(self) -> str:
         parts = [f"{self.done} of {self.total} restored"]
@@ -87,4 +93,12 @@ def resuming(arguments: Sequence[str]) -> str:
     """Return the command line that goes on where this one stopped, ready to be pasted into a shell."""
     end = arguments.index("--") if "--" in arguments else len(arguments)
     more = [] if "--resume" in arguments[:end] else ["--resume"]
-    return shlex.join(["imgrestore", *arguments[:end], *more, *arguments[end:]])
+    return " ".join(map(_quoted, ["imgrestore", *arguments[:end], *more, *arguments[end:]]))
+
+
+def _quoted(word: str) -> str:
+    """Quote a word for a shell, on one line and in ASCII whatever bytes it holds."""
+    if word.isprintable():
+        return shlex.quote(word)
+    escaped = "".join(chr(b) if 32 <= b < 127 and b not in b"'\\" else f"\\{b:03o}" for b in os.fsencode(word))
+    return f"$'{escaped}'"

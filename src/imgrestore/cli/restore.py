@@ -18,6 +18,7 @@ from imgrestore.catalogue import Choice, choose, task_model
 from imgrestore.cli import console
 from imgrestore.cli.options import Device, Json, MaxPixels, Memory, PrecisionOption, Tile, computing, parse_pixels
 from imgrestore.cli.outcome import Outcome
+from imgrestore.cli.signals import leaving_in_time
 from imgrestore.cli.sources import gathered, standard_input
 from imgrestore.errors import ImgrestoreError, InputError, UsageError
 
@@ -147,7 +148,8 @@ def restore(
         _show_plan(Plan(split.todo, planned.failures))
         raise typer.Exit(1 if planned.failures else 0)
     outcome = Outcome(len(planned.jobs) + len(planned.failures), json=json, resumable=ledger is not None)
-    with closing(ledger.manifest) if ledger is not None else nullcontext(), outcome.telling_how_to_go_on():
+    ending = closing(ledger.manifest) if ledger is not None else nullcontext()
+    with leaving_in_time(outcome.last_words), ending, outcome.telling_how_to_go_on():
         _run(
             outcome,
             split,
@@ -221,7 +223,7 @@ def _choose(model: str | None, task: str | None, scale: float | None) -> Choice:
 def _show_plan(planned: Plan) -> None:
     for job in planned.jobs:
         size = f"{job.header.width}x{job.header.height} -> {job.width}x{job.height}"
-        console.result(f"{job.name} -> {job.destination} ({size}, {job.form.name})")
+        console.result(console.one_line(f"{job.name} -> {job.destination} ({size}, {job.form.name})"))
     for _, problem in planned.failures:
         console.error(problem)
 

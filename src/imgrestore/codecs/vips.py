@@ -62,12 +62,12 @@ def write_stream(stream: ImageStream, path: Path, form: Format, options: SaveOpt
     """
     header, lost = _settled(stream.header, form)
     feed = _RowFeed(header)
-    failure: list[pyvips.Error] = []
+    failure: list[Exception] = []
 
     def encode() -> None:
         try:
             _save(_with_metadata(feed.image(), header, form), path, form, options)
-        except pyvips.Error as error:
+        except Exception as error:  # it must not be lost with the thread
             failure.append(error)
         finally:
             feed.drain()
@@ -85,8 +85,10 @@ def write_stream(stream: ImageStream, path: Path, form: Format, options: SaveOpt
         raise
     finally:
         encoder.join()
-    if failure:
+    if failure and isinstance(failure[0], pyvips.Error):
         raise OutputError(f"{path.parent}: cannot be written as {form.name} ({reason(failure[0])})")
+    if failure:
+        raise failure[0]
     return [*lost, *embed(path, form.name, header.metadata)]
 
 
