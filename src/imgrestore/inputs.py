@@ -46,7 +46,8 @@ def find(path: Path, *, recursive: bool, globs: Sequence[str], leave_out: Path |
         return [Found(STREAM, Path("stdin"))]
     if path.is_dir():
         images = find_images(path, recursive=recursive, leave_out=leave_out)
-        found = [Found(image, image.relative_to(path), named=False) for image in images]
+        files = ((image if image != STREAM else image.absolute(), image.relative_to(path)) for image in images)
+        found = [Found(image, relative, named=False) for image, relative in files]
         found = [item for item in found if wanted(item.relative, globs)]
         if not found:
             matching = f" that matches {' or '.join(globs)}" if globs else ""
@@ -55,6 +56,8 @@ def find(path: Path, *, recursive: bool, globs: Sequence[str], leave_out: Path |
         return found
     if not path.exists():
         raise InputError(f"{path}: no such file or folder")
+    if not path.is_file():
+        raise InputError(f"{path}: is not an ordinary file", hint="pipe it in: imgrestore restore - -o FILE")
     return [Found(path, Path(path.name))]
 
 

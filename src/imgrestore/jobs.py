@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from imgrestore.catalogue import Choice
@@ -12,10 +12,11 @@ from imgrestore.codecs import ReadOptions, detect, open_image, settled
 from imgrestore.codecs.formats import Format, by_extension, by_name
 from imgrestore.conversion import Conversion
 from imgrestore.errors import ExistsError, ImgrestoreError, InputError, OutputError, UsageError
-from imgrestore.image import Header, resized
+from imgrestore.image import Header, Metadata, resized
 from imgrestore.inputs import STREAM as STREAM
 from imgrestore.inputs import Found, find
 from imgrestore.limits import asked_format, check_format
+from imgrestore.manifest import MANIFEST
 from imgrestore.names import BESIDE, MIRRORED, SIZED, Template
 from imgrestore.sizes import Target
 from imgrestore.tiling import Region
@@ -135,7 +136,7 @@ def plan(request: Request, choice: Choice) -> Plan:
             failures.append((str(item.source), _as_error(item.source, error)))
     jobs = _without_earlier_results(planned)
     _check_collisions(jobs, [*(job.source for job in jobs), *(item.source for item in found if item.named)])
-    _check_outputs(jobs, request.overwrite)
+    _check_outputs(jobs, request)
     return Plan(jobs, failures)
 
 
@@ -164,7 +165,7 @@ def _job(item: Found, request: Request, choice: Choice, forced: Format | None, s
     name = "standard input" if item.source == STREAM else str(item.source)
     data = (request.stdin or b"") if item.source == STREAM else settled(item.source, name)
     stream = open_image(data, name, request.reading)
-    header = stream.header
+    header = replace(stream.header, metadata=Metadata())  # profiles of thousands of files would fill the memory
     own = detect(data, name)
     form = forced or (own if own.writable else by_name("png"))
     assert form is not None
@@ -241,14 +242,16 @@ def _check_collisions(jobs: Iterable[Job], sources: Sequence[Path]) -> None:
         taken[place] = job
 
 
-def _check_outputs(jobs: Iterable[Job], overwrite: bool) -> None:
+def _check_outputs(jobs: Iterable[Job], request: Request) -> None:
     existing = [job.destination for job in jobs if job.destination != STREAM and job.destination.exists()]
     for path in existing:
         if not path.is_file():
             raise OutputError(f"{path}: is not an ordinary file", hint="give another -o; -o - is standard output")
-    if existing and not overwrite:
+    if existing and not request.overwrite:
         more = f" (and {len(existing) - 1} more)" if len(existing) > 1 else ""
-        raise ExistsError(f"{existing[0]}: exists already{more}", hint="--overwrite replaces it")
+        resumable = request.output is not None and (request.output / MANIFEST).exists()
+        hint = "--resume goes on where an earlier run stopped; " if resumable else ""
+        raise ExistsError(f"{existing[0]}: exists already{more}", hint=f"{hint}--overwrite replaces it")
     for folder in {job.destination.parent for job in jobs if job.destination != STREAM}:
         above = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
         if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):

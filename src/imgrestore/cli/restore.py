@@ -105,6 +105,7 @@ def restore(
     from imgrestore.names import Template
     from imgrestore.provenance import Carrying
     from imgrestore.sizes import Target
+    from imgrestore.space import forecast
     from imgrestore.tiling import Region
 
     if retry_failed and not resume:
@@ -144,6 +145,8 @@ def restore(
     split = Split(planned.jobs, (), ())
     if ledger is not None and resume:
         split = ledger.split(planned.jobs, retry_failed=retry_failed, overwrite=overwrite)
+    for warning in forecast(split.todo):
+        console.warn(warning)
     if dry_run:
         _show_plan(Plan(split.todo, planned.failures))
         raise typer.Exit(1 if planned.failures else 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import logging
+import os
 import queue
 import struct
 import threading
@@ -191,7 +192,7 @@ def _with_metadata(image: Any, header: Header, form: Format) -> Any:
 
 def _save(image: Any, path: Path, form: Format, options: SaveOptions) -> None:
     keep = {"keep": "icc:xmp:iptc"}
-    target = str(path)
+    target = os.fsencode(path)  # names need not be text
     if form.name == "png":
         image.pngsave(target, compression=6, filter="sub:up:avg:paeth", **keep)
     elif form.name == "jpeg":

@@ -1,0 +1,56 @@
+"""Whether there is room for the results of a batch, before the first pixel. No torch."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from imgrestore.errors import OutputError
+from imgrestore.jobs import STREAM, Job
+
+_LEAST = 512
+"""Bytes that a result takes at least: the smallest block of any file system in use."""
+
+
+def forecast(jobs: Iterable[Job]) -> list[str]:
+    """Compare what results can take with what is free, disk by disk.
+
+    How well pixels compress is not known before they are computed. Their size without compression is what results take
+    at most, give or take their metadata: where there is room for that, nothing is said.
+
+    Returns:
+        One warning for each disk that may not have room.
+
+    Raises:
+        OutputError: A disk is full: it has no room even for the smallest files.
+    """
+    folders: dict[Path, list[int]] = {}
+    for job in jobs:
+        if job.destination != STREAM:
+            size = job.pixels * job.header.channels * job.header.dtype.itemsize
+            folders.setdefault(job.destination.parent, []).append(size)
+    disks: dict[int, tuple[Path, list[int]]] = {}
+    for folder, sizes in folders.items():
+        there = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
+        disks.setdefault(there.stat().st_dev, (there, []))[1].extend(sizes)
+    warnings = []
+    for folder, sizes in disks.values():
+        free = shutil.disk_usage(folder).free
+        if free < _LEAST * len(sizes):
+            raise OutputError(f"{folder}: no space is left on its disk", hint="make room, or give another -o")
+        if free < sum(sizes):
+            warnings.append(
+                f"{folder}: {shown(free)} are free, and {len(sizes)} results take up to {shown(sum(sizes))}, less what "
+                "compression saves"
+            )
+    return warnings
+
+
+def shown(size: float) -> str:
+    """Return a number of bytes as people read it."""
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:.3g} TB"
