@@ -105,7 +105,7 @@ def writing_to_stdout() -> Iterator[None]:
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if isinstance(error, BrokenPipeError):
-            raise
+            raise BrokenPipeError from None  # without its number, by which typer would know it and end with 1
         raise OutputError(f"standard output: cannot be written ({error.strerror})") from error
 
 

@@ -146,8 +146,8 @@ def _as_error(path: Path, error: ImgrestoreError | OSError) -> ImgrestoreError:
 
 def _without_earlier_results(planned: Sequence[tuple[Found, Job]]) -> list[Job]:
     """Leave out files of a folder that are results of an earlier run on their neighbours."""
-    makers = {job.destination.resolve(): job.source for _, job in planned if job.destination != STREAM}
-    return [job for item, job in planned if item.named or makers.get(job.source.resolve(), job.source) == job.source]
+    makers = {_place(job.destination): job.source for _, job in planned if job.destination != STREAM}
+    return [job for item, job in planned if item.named or makers.get(_place(job.source), job.source) == job.source]
 
 
 def _is_single_file(request: Request, found: Sequence[Found]) -> bool:
@@ -219,16 +219,21 @@ def _destination(
     return path
 
 
+def _place(path: Path) -> str:
+    """Return where a path leads; links in a circle lead nowhere, which is no reason to give up here."""
+    return os.path.realpath(path)
+
+
 def _check_collisions(jobs: Iterable[Job], sources: Sequence[Path]) -> None:
-    inputs = {source.resolve() for source in sources if source != STREAM}
-    taken: dict[Path, Job] = {}
+    inputs = {_place(source) for source in sources if source != STREAM}
+    taken: dict[Path | str, Job] = {}
     for job in jobs:
         if job.destination == STREAM:
             if STREAM in taken:
                 raise UsageError("several results cannot go to standard output", hint="-o takes a folder for several")
             taken[STREAM] = job
             continue
-        place = job.destination.resolve()
+        place = _place(job.destination)
         if place in inputs:
             raise UsageError(
                 f"{job.destination}: the output would overwrite an input",
@@ -253,6 +258,6 @@ def _check_outputs(jobs: Iterable[Job], request: Request) -> None:
         hint = "--resume goes on where an earlier run stopped; " if resumable else ""
         raise ExistsError(f"{existing[0]}: exists already{more}", hint=f"{hint}--overwrite replaces it")
     for folder in {job.destination.parent for job in jobs if job.destination != STREAM}:
-        above = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
+        above = next(parent for parent in (folder, *folder.absolute().parents) if os.path.lexists(parent))
         if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
             raise OutputError(f"{folder}: cannot be written to", hint="give another -o")

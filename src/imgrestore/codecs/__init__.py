@@ -89,7 +89,7 @@ def find_images(folder: Path, *, recursive: bool = True, leave_out: Path | None 
         what = "is not a folder" if folder.exists() else "no such folder"
         raise InputError(f"{folder}: {what}", hint="it takes a folder of images")
     found: list[Path] = []
-    entered = {folder.resolve(), *([leave_out.resolve()] if leave_out is not None else [])}
+    entered = {os.path.realpath(path) for path in (folder, leave_out) if path is not None}
     for root, folders, files in os.walk(folder, followlinks=True):
         here = Path(root)
         visible = sorted(f for f in folders if not f.startswith("."))
@@ -99,9 +99,9 @@ def find_images(folder: Path, *, recursive: bool = True, leave_out: Path | None 
     return found
 
 
-def _entered(folder: Path, entered: set[Path]) -> bool:
+def _entered(folder: Path, entered: set[str]) -> bool:
     """Return whether a folder has been entered by another way, and remember it: links may lead in circles."""
-    place = folder.resolve()
+    place = os.path.realpath(folder)
     if place in entered:
         return True
     entered.add(place)
