@@ -50,10 +50,10 @@ def write(stream: ImageStream, path: Path, format_name: str) -> None:
 
 
 def photos(folder: Path, count: int) -> None:
-    """Make photo-like pictures of many sizes and three formats."""
+    """Make photo-like pictures of three formats; sizes come again after 40, so that later ones are no larger."""
     folder.mkdir()
-    chance = random.Random(0)
     for i in range(count):
+        chance = random.Random(i % 40)
         name = ("jpeg", "png", "tiff")[i % 3]
         image = picture(chance.randrange(200, 400), chance.randrange(200, 400))
         write(image.stream(), folder / f"{i:03}.{name}", name)
