@@ -252,16 +252,14 @@ def test_an_encoder_that_dies_costs_one_image(
 
 
 def test_errors_of_the_engine_name_the_image(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        "imgrestore.engine._compute", lambda network, tile, device: tile.new_full((3, 99, 99), math.nan)
-    )
+    monkeypatch.setattr("imgrestore.network.Network._computed", lambda self, network, batch: batch * math.nan)
     code, _, stderr = restore("in", "-o", "out", "--scale", "2")
     assert code == 1 and stderr.count("values that are not numbers") == 3 and "error: in/b.jpg: " in stderr
 
 
 STANDSTILL = """
 import hashlib, sys
-from imgrestore import engine, files
+from imgrestore import files, network
 from imgrestore.cli import app, signals
 
 def endless(*_):
@@ -270,7 +268,7 @@ def endless(*_):
     hashlib.pbkdf2_hmac("sha256", b"", b"", 2**31 - 1)  # one step of Python, as a tile of a large network is
 
 signals._PATIENCE = float(sys.argv.pop(1))
-engine._compute = endless
+network.Network._computed = endless
 app.main()
 """
 
