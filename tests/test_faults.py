@@ -9,6 +9,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import namedtuple
 from collections.abc import Callable, Iterator
@@ -25,7 +26,7 @@ from imgrestore.catalogue import choose
 from imgrestore.cli import signals
 from imgrestore.cli.app import app
 from imgrestore.cli.outcome import resuming
-from imgrestore.codecs import vips
+from imgrestore.codecs import pipes, read_image, vips
 from imgrestore.errors import ImgrestoreError, OutputError
 from imgrestore.jobs import Request, plan
 from imgrestore.manifest import MANIFEST
@@ -158,10 +159,20 @@ def test_an_input_is_never_overwritten_by_any_name_it_has(photos: Path) -> None:
     assert Path("in/a.png").read_bytes() == content != Path("hard.png").read_bytes()
 
 
-def test_a_pipe_as_an_input_is_not_waited_for(photos: Path) -> None:
+def test_a_pipe_as_an_input_is_not_waited_for_without_end(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipes, "_PATIENCE", 0.2)
     os.mkfifo("in/pipe.png")
     code, _, stderr = restore("in/pipe.png", "-o", "x.png", *OPTIONS)
-    assert code == 1 and "in/pipe.png: is not an ordinary file" in stderr and "imgrestore restore -" in stderr
+    assert code == 1 and "in/pipe.png: is a pipe that nobody writes to" in stderr
+    code, _, stderr = restore("/dev/null", "-o", "x.png", *OPTIONS)
+    assert code == 1 and "neither a file nor a folder" in stderr
+    content = Path("in/a.png").read_bytes()
+    writer = threading.Thread(target=Path("in/pipe.png").write_bytes, args=(content,))
+    writer.start()
+    assert restore("in/pipe.png", "-o", "x.png", *OPTIONS)[0] == 0
+    writer.join()
+    assert restore("in/a.png", "-o", "y.png", *OPTIONS)[0] == 0
+    assert read_image(Path("x.png")).pixels.tolist() == read_image(Path("y.png")).pixels.tolist()
     assert restore("in", "-o", "out", *OPTIONS)[0] == 0 and len(list(Path("out").glob("*.*"))) == 4
 
 

@@ -56,8 +56,8 @@ def find(path: Path, *, recursive: bool, globs: Sequence[str], leave_out: Path |
         return found
     if not path.exists():
         raise InputError(f"{path}: no such file or folder")
-    if not path.is_file():
-        raise InputError(f"{path}: is not an ordinary file", hint="pipe it in: imgrestore restore - -o FILE")
+    if not path.is_file() and not path.is_fifo():
+        raise InputError(f"{path}: is neither a file nor a folder")
     return [Found(path, Path(path.name))]
 
 
