@@ -50,11 +50,11 @@ def write(stream: ImageStream, path: Path, format_name: str) -> None:
 
 
 def photos(folder: Path, count: int) -> None:
-    """Make photo-like pictures of three formats; sizes come again after 40, so that later ones are no larger."""
+    """Make photo-like pictures of three formats; the same 40 come again, so that later ones need no more."""
     folder.mkdir()
     for i in range(count):
         chance = random.Random(i % 40)
-        name = ("jpeg", "png", "tiff")[i % 3]
+        name = ("jpeg", "png", "tiff")[i % 40 % 3]
         image = picture(chance.randrange(200, 400), chance.randrange(200, 400))
         write(image.stream(), folder / f"{i:03}.{name}", name)
 

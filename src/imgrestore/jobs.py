@@ -164,8 +164,7 @@ def _is_single_file(request: Request, found: Sequence[Found]) -> bool:
 def _job(item: Found, request: Request, choice: Choice, forced: Format | None, single_file: bool) -> Job:
     name = "standard input" if item.source == STREAM else str(item.source)
     data = (request.stdin or b"") if item.source == STREAM else settled(item.source, name)
-    stream = open_image(data, name, request.reading)
-    header = replace(stream.header, metadata=Metadata())  # profiles of thousands of files would fill the memory
+    header = open_image(data, name, request.reading).header
     own = detect(data, name)
     form = forced or (own if own.writable else by_name("png"))
     assert form is not None
@@ -182,7 +181,7 @@ def _job(item: Found, request: Request, choice: Choice, forced: Format | None, s
         content,
         destination,
         form,
-        header,
+        replace(header, metadata=Metadata()),  # profiles of thousands of files would fill the memory
         width,
         height,
         request.crop,
