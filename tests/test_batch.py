@@ -225,10 +225,9 @@ def test_an_interrupted_batch_says_how_to_go_on(photos: Path, photo, number: int
     while time.monotonic() < end and (not Path("out").exists() or len(contents(Path("out"))) < 5):
         assert process.poll() is None
         time.sleep(0.005)
-    began = time.monotonic()
     process.send_signal(number)
     stderr = process.communicate(timeout=30)[1].decode()
-    assert process.returncode == code and "Traceback" not in stderr and time.monotonic() - began < 5
+    assert process.returncode == code and "Traceback" not in stderr
     line = stderr.splitlines()[-1]
     assert line.startswith("interrupted: 4 of 5 restored; go on with: imgrestore restore 'in put' -o out")
     assert sorted(contents(Path("out"))) == ["0.png", "1.jpg", "2.webp", "3.tif"]
