@@ -184,5 +184,6 @@ def _note(record: dict[str, object]) -> str:
         return f"loss {record['loss']:.5f} "
     if "model_psnr" in record:
         base = record.get("bicubic_psnr", record.get("input_psnr"))
-        return f"PSNR {record['model_psnr']:.2f} (unrestored {base:.2f}) "
+        beside = "" if base is None else f"(unrestored {base:.2f}) "  # nothing, where low quality is ground truth
+        return f"PSNR {record['model_psnr']:.2f} {beside}"
     return ""

@@ -262,7 +262,7 @@ class _Loop:
         mean = sum(loss * count for loss, count in losses) / sum(count for _, count in losses)
         training.history.append(("+".join(training.terms(counting)), mean))
         report = Report([s for part in self.processes.gather(scores) for s in part], validation.protocol)
-        means = {f"{each.method}_{each.metric}": round(each.value, 4) for each in report.means()}
+        means = {f"{m.method}_{m.metric}": round(m.value, 4) for m in report.means() if math.isfinite(m.value)}
         record = {"step": training.step, "protocol": report.protocol, "held_out_loss": mean, **means}
         value = report.mean("model", validation.best)
         if value > training.best:
