@@ -1,8 +1,10 @@
 """Results that are made again by what they say of themselves."""
 
 import json
+import os
 import re
 import shutil
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -136,6 +138,17 @@ def test_wrong_originals(here: Path) -> None:
         image.save("again.png", compress_level=1)
     code, stdout, said = run("verify", "out.png", "--input", "again.png")
     assert code == 0 and "identical" in stdout and "byte for byte" in said, "other bytes, the same pixels"
+
+
+def test_a_pipe_is_read_once(here: Path) -> None:
+    assert run("restore", "a.png", "-o", "out.png", "--scale", "2")[0] == 0
+    os.mkfifo("pipe")
+    writer = threading.Thread(target=Path("pipe").write_bytes, args=(Path("a.png").read_bytes(),))
+    writer.start()
+    code, stdout, said = run("verify", "out.png", "--input", "pipe")
+    writer.join()
+    assert code == 0 and "identical" in stdout and not said
+    assert "can be read only once" in run("verify", "pipe", "--input", "a.png")[2]
 
 
 def test_files_that_do_not_say_how_they_were_made(here: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -159,7 +158,7 @@ def identity(job: Job) -> tuple[int | None, int | None, str | None]:
     """Return size, time of change and hash of an input, in this order: a change between them is noticed later."""
     size, mtime = _stamp(job)
     if job.content is not None:
-        return size, mtime, hashlib.sha256(job.content).hexdigest()
+        return size, mtime, content_hash(job.content)
     return size, mtime, content_hash(job.source) if size is not None else None
 
 

@@ -159,9 +159,11 @@ def fingerprint(parameters: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(parameters, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def content_hash(path: Path) -> str:
-    """Return the SHA-256 of a file's content."""
-    with path.open("rb") as file:
+def content_hash(data: Path | bytes) -> str:
+    """Return the SHA-256 of a file, or of its content."""
+    if isinstance(data, bytes):
+        return hashlib.sha256(data).hexdigest()
+    with data.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

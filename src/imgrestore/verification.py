@@ -14,7 +14,7 @@ from imgrestore import __version__
 from imgrestore.api import prepare
 from imgrestore.batch import counted
 from imgrestore.catalogue import Choice, choose
-from imgrestore.codecs import ReadOptions, detect, open_image, write_image
+from imgrestore.codecs import ReadOptions, detect, open_image, settled, write_image
 from imgrestore.codecs.formats import Format
 from imgrestore.errors import InputError, UsageError, WeightsError
 from imgrestore.image import Header, ImageStream, resized
@@ -73,6 +73,8 @@ class Result:
         Raises:
             InputError: It cannot be read, or holds no stamp that makes sense of it.
         """
+        if path.is_fifo():
+            raise InputError(f"{path}: is a pipe, which can be read only once", hint="save it to a file, and give that")
         form = detect(path, str(path))
         header = open_image(path, options=_UNLIMITED).header
         stamp = Stamp.out_of(header.metadata.xmp)
@@ -115,11 +117,11 @@ class Result:
             )
         return choice
 
-    def doubts(self, original: Path, device: str) -> tuple[str, ...]:
+    def doubts(self, original: Path | bytes, name: str, device: str) -> tuple[str, ...]:
         """Return why the pixels may differ although nothing is wrong, or because the original is another file."""
         found = []
         if self.making.input is not None and content_hash(original) != self.making.input:
-            found.append(f"{original}: is not, byte for byte, the file that {self.path} was made from")
+            found.append(f"{name}: is not, byte for byte, the file that {self.path} was made from")
         if self.stamp.version != __version__:
             found.append(f"{self.path}: was made by version {self.stamp.version}; this is {__version__}")
         if self.making.device != device:
@@ -158,14 +160,15 @@ def verify(
     making = result.making
     choice = result.model(model)
     reading = ReadOptions(max_pixels, making.allow_damaged, making.first_frame)
-    source = open_image(original, options=reading)
+    data = settled(original, str(original))  # a pipe is read once, and its content is hashed below
+    source = open_image(data, str(original), reading)
     _check_original(result, original, source.header)
     restorer = prepare(
         choice,
         device="cpu" if device == "auto" and making.device == "cpu" else device,
         **{"precision": making.precision, "strength": making.strength, "tile": making.tile, **options},
     )
-    for doubt in result.doubts(original, restorer.device.type):
+    for doubt in result.doubts(data, str(original), restorer.device.type):
         warn(doubt)
     again = restorer.stream(source, (making.width, making.height), making.crop, making.conversion)
     again = replace(again, bands=counted(again.bands, advance))

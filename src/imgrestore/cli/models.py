@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +12,7 @@ from imgrestore.cards import Card, read_card, shipped, weights_folder
 from imgrestore.cli import console
 from imgrestore.cli.options import Json
 from imgrestore.errors import WeightsError
+from imgrestore.manifest import content_hash
 
 app = typer.Typer(help="What models there are.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -78,7 +78,7 @@ def verify() -> None:
 
     listed = _listed_sums()
     for path in shipped().values():
-        found = hashlib.sha256(path.read_bytes()).hexdigest()
+        found = content_hash(path)
         if listed.get(path.name) != found:
             raise WeightsError(f"{path}: its SHA-256 is not the one in SHA256SUMS", hint="install imgrestore again")
         load_weights(path)
