@@ -300,6 +300,16 @@ def test_info_says_what_a_file_holds(picture: Path) -> None:
     assert invoke("info", picture.with_name("none.png"))[0] == 1
 
 
+def test_info_shows_what_restore_would_refuse(picture: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("imgrestore.codecs.ReadOptions.max_pixels", 100)
+    assert "50x40" in invoke("info", picture)[1], "a result may be larger than an input"
+    moving = picture.with_name("moving.webp")
+    frames = [PillowImage.new("RGB", (9, 9), colour) for colour in ("red", "blue")]
+    frames[0].save(moving, save_all=True, append_images=frames[1:])
+    code, stdout, stderr = invoke("info", moving)
+    assert code == 0 and "webp, 9x9" in stdout and "holds 2 frames" in stderr
+
+
 def test_what_is_accepted_of_a_file(picture: Path, tmp_path: Path, photo) -> None:
     frames = [PillowImage.fromarray(photo(20, 30, seed=i)) for i in range(2)]
     animation, damaged = tmp_path / "moving.gif", tmp_path / "cut.jpg"

@@ -16,12 +16,17 @@ def info(
     json: Json = False,
 ) -> None:
     """Show what an image file holds, and how imgrestore made it."""
-    from imgrestore.codecs import detect, open_image, settled
+    from imgrestore.codecs import ReadOptions, detect, open_image, settled
     from imgrestore.provenance import Stamp
 
     data = settled(file, str(file))
     form = detect(data, str(file))
-    header = open_image(data, str(file)).header
+    # a result may have more pixels than an input; only its header is read here
+    limit = None if form.writable else ReadOptions.max_pixels
+    opened = open_image(data, str(file), ReadOptions(limit, first_frame=True))
+    for notice in opened.notices:
+        console.warn(notice)
+    header = opened.header
     carried = header.metadata
     stamp = Stamp.out_of(carried.xmp)
     blocks = {name: getattr(carried, name) for name in ("icc", "exif", "xmp", "iptc")}
