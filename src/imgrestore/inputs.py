@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,7 +30,14 @@ class Found:
     named: bool = True
 
 
-def find(path: Path, *, recursive: bool, globs: Sequence[str], leave_out: Path | None) -> list[Found]:
+def find(
+    path: Path,
+    *,
+    recursive: bool,
+    globs: Sequence[str],
+    leave_out: Path | None,
+    unreadable: Callable[[OSError], None],
+) -> list[Found]:
     """Return the images that one of the inputs stands for.
 
     Args:
@@ -38,6 +45,7 @@ def find(path: Path, *, recursive: bool, globs: Sequence[str], leave_out: Path |
         recursive: Whether sub-folders are searched.
         globs: Which files of a folder are taken, see :func:`wanted`; all if there are none.
         leave_out: A folder that is not searched.
+        unreadable: Told of each sub-folder that cannot be searched.
 
     Raises:
         InputError: There is no such file, or no image in the folder.
@@ -45,7 +53,7 @@ def find(path: Path, *, recursive: bool, globs: Sequence[str], leave_out: Path |
     if path == STREAM:
         return [Found(STREAM, Path("stdin"))]
     if path.is_dir():
-        images = find_images(path, recursive=recursive, leave_out=leave_out)
+        images = find_images(path, recursive=recursive, leave_out=leave_out, unreadable=unreadable)
         files = ((image if image != STREAM else image.absolute(), image.relative_to(path)) for image in images)
         found = [Found(image, relative, named=False) for image, relative in files]
         found = [item for item in found if wanted(item.relative, globs)]

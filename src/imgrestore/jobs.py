@@ -121,9 +121,19 @@ def plan(request: Request, choice: Choice) -> Plan:
     failures: list[tuple[str, ImgrestoreError]] = []
     leave_out = request.output if request.output != STREAM else None
     found: list[Found] = []
+
+    def unreadable(error: OSError) -> None:
+        failures.append((str(error.filename), _as_error(error.filename, error)))
+
     for path in request.inputs:
         try:
-            found += find(path, recursive=request.recursive, globs=request.globs, leave_out=leave_out)
+            found += find(
+                path,
+                recursive=request.recursive,
+                globs=request.globs,
+                leave_out=leave_out,
+                unreadable=unreadable,
+            )
         except (ImgrestoreError, OSError) as error:
             failures.append((str(path), _as_error(path, error)))
     single_file = _is_single_file(request, found)
@@ -140,8 +150,8 @@ def plan(request: Request, choice: Choice) -> Plan:
     return Plan(jobs, failures)
 
 
-def _as_error(path: Path, error: ImgrestoreError | OSError) -> ImgrestoreError:
-    return error if isinstance(error, ImgrestoreError) else InputError(f"{path}: {error.strerror}")
+def _as_error(path: Path | str, error: ImgrestoreError | OSError) -> ImgrestoreError:
+    return error if isinstance(error, ImgrestoreError) else InputError(f"{path}: cannot be read ({error.strerror})")
 
 
 def _without_earlier_results(planned: Sequence[tuple[Found, Job]]) -> list[Job]:
@@ -153,12 +163,13 @@ def _without_earlier_results(planned: Sequence[tuple[Found, Job]]) -> list[Job]:
 def _is_single_file(request: Request, found: Sequence[Found]) -> bool:
     """Return whether ``-o`` names one file, rather than a folder."""
     output = request.output
-    if output is None or output == STREAM or output.is_dir() or request.into_folder:
+    if output is None or output == STREAM or os.path.isdir(output) or request.into_folder:  # noqa: PTH112  never raises
         return False
+    there = os.path.exists(output)  # noqa: PTH110  never raises
     alone = len(request.inputs) == 1 and all(item.named for item in found)
-    if not alone and (output.exists() or by_extension(output.suffix)):
+    if not alone and (there or by_extension(output.suffix)):
         raise UsageError(f"{output} names a file, but there are several inputs", hint=f"-o {output}/ is a folder")
-    return alone and (output.suffix != "" or output.exists())
+    return alone and (output.suffix != "" or there)
 
 
 def _job(item: Found, request: Request, choice: Choice, forced: Format | None, single_file: bool) -> Job:
@@ -247,7 +258,8 @@ def _check_collisions(jobs: Iterable[Job], sources: Sequence[Path]) -> None:
 
 
 def _check_outputs(jobs: Iterable[Job], request: Request) -> None:
-    existing = [job.destination for job in jobs if job.destination != STREAM and job.destination.exists()]
+    outputs = [job.destination for job in jobs if job.destination != STREAM]
+    existing = [path for path in outputs if os.path.exists(path)]  # noqa: PTH110  never raises
     for path in existing:
         if not path.is_file():
             raise OutputError(f"{path}: is not an ordinary file", hint="give another -o; -o - is standard output")
@@ -256,7 +268,7 @@ def _check_outputs(jobs: Iterable[Job], request: Request) -> None:
         resumable = request.output is not None and (request.output / MANIFEST).exists()
         hint = "--resume goes on where an earlier run stopped; " if resumable else ""
         raise ExistsError(f"{existing[0]}: exists already{more}", hint=f"{hint}--overwrite replaces it")
-    for folder in {job.destination.parent for job in jobs if job.destination != STREAM}:
+    for folder in {path.parent for path in outputs}:
         above = next(parent for parent in (folder, *folder.absolute().parents) if os.path.lexists(parent))
         if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
             raise OutputError(f"{folder}: cannot be written to", hint="give another -o")
