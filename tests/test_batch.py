@@ -165,9 +165,12 @@ def test_a_dry_run_tells_what_is_left(photos: Path) -> None:
     assert result.stdout.startswith("in/2.webp -> ") and result.stdout.count("\n") == 1
 
 
-def test_a_manifest_that_cannot_be_written_ends_no_batch(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("lines", [b'"done"', b'"status"'])
+def test_a_manifest_that_cannot_be_written_ends_no_batch(
+    lines: bytes, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(handle: int, line: bytes) -> None:
-        if b'"done"' in line:
+        if lines in line:
             raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("imgrestore.manifest._append", full)

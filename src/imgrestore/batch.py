@@ -130,8 +130,7 @@ def run(
         restorer.notices.clear()
         try:
             entry = ledger.open_entry(job) if ledger is not None else None
-            announce = _Announcement(ledger, entry)
-            warnings = _restore(job, restorer, options, count, announce, carrying or Carrying(), entry)
+            warnings = _restore(job, restorer, options, count, carrying or Carrying(), ledger, entry)
         except BrokenPipeError:
             raise  # nobody reads the results any more
         except Exception as error:  # whatever is wrong with one image, or with our code for it, ends no batch
@@ -157,7 +156,7 @@ def run(
             precision=str(restorer.precision),
             tile=restorer.tile_in_use(job.header.width),
             seconds=seconds,
-            warnings=(*warnings, *restorer.notices, *unwritten),
+            warnings=tuple(dict.fromkeys((*warnings, *restorer.notices, *unwritten))),
         )
 
 
@@ -183,18 +182,6 @@ def noted(write: Callable[[], None]) -> tuple[str, ...]:
     except OutputError as error:
         return (f"{error}; --resume will not know of this input",)
     return ()
-
-
-@dataclass(frozen=True)
-class _Announcement:
-    """Says in the manifest that a finished output is about to be given its name."""
-
-    ledger: Ledger | None
-    entry: Entry | None
-
-    def __call__(self, finished: Path) -> None:
-        if self.ledger is not None and self.entry is not None:
-            self.ledger.writing(self.entry, finished.stat().st_size)
 
 
 def _of(job: Job, label: str) -> Record:
@@ -233,8 +220,8 @@ def _restore(
     restorer: Restorer,
     options: SaveOptions,
     advance: Callable[[int], None],
-    announce: _Announcement,
     carrying: Carrying,
+    ledger: Ledger | None,
     entry: Entry | None,
 ) -> list[str]:
     """Restore one image and return what a person should know."""
@@ -252,8 +239,9 @@ def _restore(
     with replacing(job.destination) as temporary:
         lost = write_image(shown, temporary, job.form, options)
         late = _keep_times(job.source, temporary) if carrying.times else ()
-        announce(temporary)
-    return [*restored.notices, *notes, *lost, *late]
+        size = temporary.stat().st_size
+        unwritten = noted(partial(ledger.writing, entry, size)) if ledger is not None and entry is not None else ()
+    return [*restored.notices, *notes, *lost, *late, *unwritten]
 
 
 def _digest(job: Job, entry: Entry | None) -> str | None:
