@@ -47,11 +47,29 @@ def test_leftovers_of_the_dead_are_removed_and_of_the_living_kept(tmp_path: Path
         temporary.touch()
         leftover = tmp_path / temporary.name.replace(f"-{os.getpid()}-", f"-{dead.pid}-")
         elsewhere = tmp_path / f"{TEMPORARY_PREFIX}00000000-{dead.pid}-abcd.png"
-        for path in (leftover, elsewhere):
+        strange = tmp_path / temporary.name.replace(f"-{os.getpid()}-", f"-{10**30}-")
+        for path in (leftover, elsewhere, strange):
             path.touch()
         remove_leftovers(tmp_path)
-        assert temporary.exists() and elsewhere.exists() and not leftover.exists()
+        assert temporary.exists() and elsewhere.exists() and strange.exists() and not leftover.exists()
     remove_leftovers(tmp_path / "missing")
+
+
+def test_a_process_of_somebody_else_keeps_no_leftover_of_the_dead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def kill(process: int, number: int) -> None:
+        raise PermissionError if process == 1 else ProcessLookupError
+
+    monkeypatch.setattr("os.kill", kill)
+    with replacing(tmp_path / "x") as temporary:
+        temporary.touch()
+        names = [temporary.name.replace(f"-{os.getpid()}-", f"-{process}-") for process in (2, 1, 3)]
+        for name in names:
+            (tmp_path / name).touch()
+        monkeypatch.setattr("pathlib.Path.glob", lambda folder, pattern: iter([folder / name for name in names]))
+        remove_leftovers(tmp_path)
+        assert [(tmp_path / name).exists() for name in names] == [False, True, False]
 
 
 def test_long_names_and_missing_folders(tmp_path: Path) -> None:

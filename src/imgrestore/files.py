@@ -84,11 +84,13 @@ def remove_leftovers(folder: Path) -> None:
     with contextlib.suppress(OSError):
         for path in folder.glob(f"{TEMPORARY_PREFIX}*"):
             process = path.name.removeprefix(TEMPORARY_PREFIX).split("-")[1:2]
-            if process and process[0].isdigit() and path.name.startswith(_prefix(int(process[0]))):
+            if process and process[0].isdecimal() and path.name.startswith(_prefix(int(process[0]))):
                 try:
                     os.kill(int(process[0]), 0)
                 except ProcessLookupError:
                     path.unlink(missing_ok=True)
+                except (PermissionError, OverflowError):  # somebody else's process, or no number of one
+                    continue
 
 
 @contextlib.contextmanager
