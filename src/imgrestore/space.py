@@ -28,7 +28,8 @@ def forecast(jobs: Iterable[Job]) -> list[str]:
     folders: dict[Path, list[int]] = {}
     for job in jobs:
         if job.destination != STREAM:
-            size = job.pixels * job.header.channels * job.header.dtype.itemsize
+            result = job.conversion.applied(job.header)
+            size = job.pixels * result.channels * result.dtype.itemsize
             folders.setdefault(job.destination.parent, []).append(size)
     disks: dict[int, tuple[Path, list[int]]] = {}
     for folder, sizes in folders.items():
@@ -36,7 +37,9 @@ def forecast(jobs: Iterable[Job]) -> list[str]:
         disks.setdefault(there.stat().st_dev, (there, []))[1].extend(sizes)
     warnings = []
     for folder, sizes in disks.values():
-        free = shutil.disk_usage(folder).free
+        total, _, free = shutil.disk_usage(folder)
+        if not total:  # a network's file system that does not say
+            continue
         if free < _LEAST * len(sizes):
             raise OutputError(f"{folder}: no space is left on its disk", hint="make room, or give another -o")
         if free < sum(sizes):
