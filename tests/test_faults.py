@@ -6,6 +6,7 @@ import os
 import re
 import resource
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import threading
 import time
 from collections import namedtuple
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +28,9 @@ from imgrestore.catalogue import choose
 from imgrestore.cli import signals
 from imgrestore.cli.app import app
 from imgrestore.cli.outcome import resuming
-from imgrestore.codecs import pipes, read_image, vips
-from imgrestore.errors import ImgrestoreError, OutputError
+from imgrestore.codecs import find_images, pipes, read_image, vips
+from imgrestore.conversion import Conversion
+from imgrestore.errors import ImgrestoreError, InputError, OutputError
 from imgrestore.jobs import Request, plan
 from imgrestore.manifest import MANIFEST
 from imgrestore.space import forecast, shown
@@ -111,9 +114,26 @@ def test_a_reader_that_goes_away_is_left_in_peace(arguments: list[str], photos: 
     assert not Path("out").exists() or not unfinished(Path("out"))
 
 
-def free(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+@pytest.mark.parametrize(
+    ("closed", "output", "code", "said"),
+    [
+        (0, ["-o", "out.png", "--files-from", "-"], 2, b"no input"),
+        (1, ["in/a.png", "-o", "-"], 1, b"standard output: cannot be written (Bad file descriptor)"),
+        (2, ["in/a.png", "-o", "out.png"], 0, b""),
+    ],
+)
+def test_streams_that_the_caller_has_closed(
+    closed: int, output: list[str], code: int, said: bytes, photos: Path
+) -> None:
+    script = f"import os, sys; os.close({closed}); os.execv(sys.executable, sys.argv[1:])"
+    arguments = [sys.executable, "-c", script, *command(*output, *OPTIONS)]
+    done = subprocess.run(arguments, capture_output=True, check=False)
+    assert done.returncode == code and said in done.stderr and b"Traceback" not in done.stderr
+
+
+def free(monkeypatch: pytest.MonkeyPatch, size: int, total: int = 10**9) -> None:
     usage = namedtuple("usage", "total used free")
-    monkeypatch.setattr("shutil.disk_usage", lambda path: usage(10**9, 10**9 - size, size))
+    monkeypatch.setattr("shutil.disk_usage", lambda path: usage(total, total - size, size))
 
 
 def test_disk_space_is_looked_at_before_work_starts(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,6 +142,8 @@ def test_disk_space_is_looked_at_before_work_starts(photos: Path, monkeypatch: p
     free(monkeypatch, needed)
     assert forecast(jobs) == []
     free(monkeypatch, needed - 1)
+    deeper = [replace(job, conversion=Conversion(depth=16)) for job in jobs]
+    assert "take up to 45.4 kB" in forecast(deeper)[0]
     (warning,) = forecast(jobs)
     assert warning.endswith("22.7 kB are free, and 3 results take up to 22.7 kB, less what compression saves")
     assert restore("in", "-o", "out", "-n", *OPTIONS)[2].startswith("warning: ")
@@ -130,6 +152,8 @@ def test_disk_space_is_looked_at_before_work_starts(photos: Path, monkeypatch: p
     with pytest.raises(OutputError, match="no space is left"):
         forecast(jobs)
     assert restore("in", "-o", "new", *OPTIONS)[0] == 1 and not Path("new").exists()
+    free(monkeypatch, 0, total=0)
+    assert forecast(jobs) == [], "a file system that does not say how large it is"
     assert [shown(size) for size in (0, 999, 1000, 2.5e12)] == ["0 bytes", "999 bytes", "1 kB", "2.5 TB"]
 
 
@@ -146,6 +170,48 @@ def test_a_folder_that_must_not_be_written_to(photos: Path, monkeypatch: pytest.
     monkeypatch.setattr("pathlib.Path.replace", refused)
     code, _, stderr = restore("in", "-o", "out", *OPTIONS)
     assert code == 1 and stderr.count("cannot be written (Permission denied)") == 3 and not unfinished(Path("out"))
+
+
+def test_an_output_that_one_may_not_even_look_for(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    look = Path.stat
+
+    def refused(path: Path, **options: Any) -> os.stat_result:
+        if path.parent.name == "locked":
+            raise PermissionError(13, "Permission denied", str(path))
+        return look(path, **options)
+
+    Path("locked").mkdir()
+    monkeypatch.setattr("pathlib.Path.stat", refused)
+    monkeypatch.setattr("imgrestore.jobs.os.access", lambda path, mode: mode == os.R_OK)
+    for output in ("locked/x.png", "locked/"):
+        code, _, stderr = restore("in/a.png", "-o", output, *OPTIONS)
+        assert code == 1 and "locked: cannot be written to" in stderr
+
+
+def test_a_folder_that_cannot_be_searched_is_named(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("listed", "secret", "open"):
+        (photos / name).mkdir()
+        shutil.copy(photos / "a.png", photos / name)
+    scan, is_file = os.scandir, Path.is_file
+
+    def scandir(path: str) -> Any:
+        if Path(path).name == "secret":
+            raise PermissionError(13, "Permission denied", path)
+        return scan(path)
+
+    def looked_at(path: Path) -> bool:
+        if path.parent.name == "listed":
+            raise PermissionError(13, "Permission denied", str(path))
+        return is_file(path)
+
+    monkeypatch.setattr("os.scandir", scandir)
+    monkeypatch.setattr("pathlib.Path.is_file", looked_at)
+    code, _, stderr = restore("in", "-r", "-o", "out", *OPTIONS)
+    assert code == 1 and Path("out/open/a.png").exists() and "4 of 6 restored, 2 failed" in stderr
+    assert "error: in/secret: cannot be read (Permission denied)" in stderr
+    assert "error: in/listed/a.png: cannot be read (Permission denied)" in stderr
+    with pytest.raises(InputError, match="cannot be read"):
+        find_images(photos)
 
 
 def test_an_input_is_never_overwritten_by_any_name_it_has(photos: Path) -> None:

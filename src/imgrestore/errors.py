@@ -1,7 +1,8 @@
 """Errors a user can mend.
 
 Every one derives from :class:`ImgrestoreError` and says what is wrong, where, and how to put it right. The
-command line catches these and nothing else; a mistake in the code stays a plain Python exception and surfaces.
+command line catches these and what the system refuses (``OSError``); a mistake in the code stays a plain Python
+exception and surfaces.
 
     ImgrestoreError
     ├── UsageError          the request itself makes no sense (exit code 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import traceback
@@ -64,12 +65,27 @@ def _common_options_first(arguments: list[str]) -> list[str]:
     return [*common, *(word for word in arguments[:end] if word not in _COMMON), *arguments[end:]]
 
 
+def _open_closed_streams() -> None:
+    """Open standard streams that the caller has closed (``2>&-``): the next file would get their number.
+
+    What is read is empty, what is said is lost, and a result cannot be written, which is an error.
+    """
+    for name, flags, mode in (
+        ("stdin", os.O_RDONLY, "r"),
+        ("stdout", os.O_RDONLY, "w"),  # so that a write fails
+        ("stderr", os.O_WRONLY, "w"),
+    ):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, flags), mode))
+
+
 def main() -> None:
     """Run the command line.
 
     The process ends with 0 (done), 1 (something failed), 2 (usage), or 128 and the number of the signal that ended it:
     130 for Ctrl-C, 143 for a termination, 141 for a reader that went away.
     """
+    _open_closed_streams()
     leave_when_told()
     try:
         app(_common_options_first(sys.argv[1:]))
@@ -84,3 +100,8 @@ def main() -> None:
         sys.exit(130)
     except BrokenPipeError:
         sys.exit(141)
+    except OSError as problem:
+        if console.VERBOSITY.debug:
+            traceback.print_exc()
+        console.error(ImgrestoreError(f"{problem.filename}: {problem.strerror}" if problem.filename else str(problem)))
+        sys.exit(1)
