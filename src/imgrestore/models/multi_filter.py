@@ -15,11 +15,10 @@ from torch import Tensor, nn
 from imgrestore.errors import RecipeError
 from imgrestore.models.clusters import ClusterHead, soft_k_means
 from imgrestore.models.contract import RestorationModel
+from imgrestore.models.variational import drawn
 
 Head = Literal["none", "trainable", "frozen"]
 """What tells clusters apart: centres found by soft k-means, or a layer that a loss trains, or that stays as drawn."""
-
-_LARGEST_LOGVAR = 20.0
 
 
 class MultiFilter(RestorationModel):
@@ -103,7 +102,7 @@ class MultiFilter(RestorationModel):
         if self.variational:
             mean, logvar = encoded.chunk(2, dim=1)
             named = {"mean": mean, "logvar": logvar}
-            code = _drawn(mean, logvar) if self.training else mean
+            code = drawn(mean, logvar) if self.training else mean
         if self.head is not None:
             named["assignment"] = self.head(mean)
         restored = self._decoded(code, self.cluster_of(mean)) if self.routed else self.decoder(code)
@@ -171,8 +170,3 @@ class MultiFilter(RestorationModel):
         self.encoder.eval()
         codes = torch.cat([self.encoder(batch)[:, : self.latent] for batch in batches])
         self.centres.copy_(soft_k_means(codes, len(self.centres)))
-
-
-def _drawn(mean: Tensor, logvar: Tensor) -> Tensor:
-    """Draw codes; a log-variance beyond 20, which only a run gone astray has, counts as 20."""
-    return mean + torch.randn_like(mean) * (logvar.clamp(max=_LARGEST_LOGVAR) / 2).exp()

@@ -7,6 +7,13 @@ from torch import Tensor, nn
 
 from imgrestore.models.contract import RestorationModel
 
+_LARGEST_LOGVAR = 20.0
+
+
+def drawn(mean: Tensor, logvar: Tensor) -> Tensor:
+    """Draw codes from their Gaussians; a log-variance beyond 20, which only a run gone astray has, counts as 20."""
+    return mean + torch.randn_like(mean) * (logvar.clamp(max=_LARGEST_LOGVAR) / 2).exp()
+
 
 class VariationalAutoencoder(RestorationModel):
     """An encoder to a Gaussian for each image, and a decoder of numbers drawn from it.
@@ -41,6 +48,6 @@ class VariationalAutoencoder(RestorationModel):
     def _outputs(self, lq: Tensor, sampled: bool) -> dict[str, Tensor]:
         encoded: Tensor = self.encoder(lq.to(next(self.parameters()).dtype))
         mean, logvar = encoded.chunk(2, dim=1)
-        code = mean + torch.randn_like(mean) * torch.exp(logvar / 2) if sampled else mean
+        code = drawn(mean, logvar) if sampled else mean
         restored: Tensor = self.decoder(code)
         return {"restored": restored.float(), "mean": mean, "logvar": logvar, "code": code}
