@@ -15,7 +15,7 @@ LAYERS = [
     for names in (
         "errors",
         "registry parts files manifest",
-        "image rows filters color sizes tiling spectrum devices distributed conversion samples",
+        "image rows filters color sizes tiling spectrum devices distributed conversion tensors",
         "models degradations codecs cards",
         "losses weights datasets optimizers schedules catalogue",
         "recipes metrics report engine blending network names inputs limits provenance jobs space ledger making",

@@ -9,7 +9,7 @@ from imgrestore.conversion import Colour, Conversion
 from imgrestore.engine import Restorer
 from imgrestore.errors import UsageError
 from imgrestore.image import Image
-from imgrestore.samples import from_tensor
+from imgrestore.tensors import from_tensor
 from imgrestore.tiling import Region
 
 

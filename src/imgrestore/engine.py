@@ -29,7 +29,7 @@ from imgrestore.image import Header, Image, ImageStream, Pixels, resized, scaled
 from imgrestore.models.contract import RestorationModel
 from imgrestore.network import Network
 from imgrestore.rows import RowWindow, rebanded, repeated, with_context
-from imgrestore.samples import cropped, from_tensor, to_tensor
+from imgrestore.tensors import cropped, from_tensor, to_tensor
 from imgrestore.tiling import Region, Span, exact_span, exact_spans
 
 DEFAULT_MEMORY = 2**30
