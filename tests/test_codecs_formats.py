@@ -266,6 +266,18 @@ def test_netpbm(content: bytes, expected: list, dtype: str) -> None:
         read_image(cut)
 
 
+@pytest.mark.parametrize("piece", range(1, 12))
+def test_text_of_netpbm_may_stand_on_one_long_line(piece: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("imgrestore.codecs.netpbm._PIECE", piece)
+    pixels = np.random.default_rng(piece).integers(0, 65536, (5, 4, 3), dtype=np.uint16)
+    samples = [str(value) for value in pixels.ravel()]
+    path = tmp_path / "x.ppm"
+    path.write_text(f"P3 4 5 65535 {' '.join(samples[:30])} # 12 34 comment 56\n{' '.join(samples[30:])}")
+    assert np.array_equal(read_image(path).pixels, pixels)
+    path.write_text("P1 9 1 1 0110#1\n1010#")
+    assert read_image(path).pixels[0, :, 0].tolist() == [0, 255, 0, 0, 255, 0, 255, 0, 255]
+
+
 OTHERS = [("tga", m) for m in ("L", "RGB", "RGBA")] + [("jp2", m) for m in ("L", "LA", "RGB", "RGBA", "I;16")]
 
 

@@ -20,6 +20,9 @@ from imgrestore.errors import InputError
 from imgrestore.image import BAND, Header, ImageStream, Pixels
 
 _LONGEST_HEADER = 65536
+_LONGEST_WORD = 5
+"""Digits of 65535."""
+_PIECE = 2**20
 _GAP = rb"(?:\s|#[^\r\n]*[\r\n])+"
 
 
@@ -97,7 +100,7 @@ def _text(data: Path | bytes, start: int, kind: int, header: Header, limit: int,
             values = np.zeros(wanted, np.uint16)
             count = 0
             for count, word in zip(range(1, wanted + 1), words, strict=False):
-                if len(word) > 5 or not word.isdigit():
+                if len(word) > _LONGEST_WORD or not word.isdigit():
                     damage.found(True, f"{word[:9].decode('ascii', 'replace')!r} is no sample")
                     break
                 values[count - 1] = min(int(word), limit)
@@ -107,8 +110,18 @@ def _text(data: Path | bytes, start: int, kind: int, header: Header, limit: int,
 
 
 def _words(file: BinaryIO) -> Iterator[bytes]:
-    for line in iter(lambda: file.readline(1 << 20), b""):
-        yield from line.split(b"#")[0].split()
+    """Give what white space parts, without comments; a long line comes in pieces, whose ends may part a word."""
+    held, comment = b"", False
+    for piece in iter(lambda: file.readline(_PIECE), b""):
+        whole = piece.endswith(b"\n")
+        text, mark, _ = (b"", b"", b"") if comment else (held + piece).partition(b"#")
+        comment = (comment or bool(mark)) and not whole
+        words = text.split()
+        parted = bool(words) and not (whole or mark or text[-1:].isspace()) and len(words[-1]) <= _LONGEST_WORD
+        held = words.pop() if parted else b""
+        yield from words
+    if held:
+        yield held
 
 
 def _digits(file: BinaryIO) -> Iterator[bytes]:
