@@ -135,15 +135,12 @@ def restore(
     _check_streams(planned, json=json, times=preserve_times)
     saving = SaveOptions(quality, subsampling, lossless)
     carrying = Carrying(None if no_stamp else _stamp(choice, precision), strip_metadata, preserve_times)
-    folder = _folder(request, planned)
-    if resume and folder is None:
-        raise UsageError("--resume needs a folder of outputs", hint="give -o FOLDER/; its manifest says what is done")
-    ledger = None
-    if folder is not None and (resume or not dry_run):
-        made = {"strength": strength, "precision": precision, "strip": strip_metadata, "no_stamp": no_stamp}
-        ledger = _ledger(folder, choice, request, asdict(saving) | made)
+    made = {"strength": strength, "precision": precision, "strip": strip_metadata, "no_stamp": no_stamp}
+    ledger = None if dry_run and not resume else _ledger(request, planned, choice, asdict(saving) | made)
     split = Split(planned.jobs, (), ())
-    if ledger is not None and resume:
+    if resume:
+        if ledger is None:
+            raise UsageError("--resume needs a folder of outputs", hint="-o FOLDER/; its manifest says what is done")
         split = ledger.split(planned.jobs, retry_failed=retry_failed, overwrite=overwrite)
     for warning in forecast(split.todo):
         console.warn(warning)
@@ -152,19 +149,9 @@ def restore(
         raise typer.Exit(1 if planned.failures else 0)
     outcome = Outcome(len(planned.jobs) + len(planned.failures), json=json, resumable=ledger is not None)
     ending = closing(ledger.manifest) if ledger is not None else nullcontext()
+    options = {"device": device, "strength": strength, **computing(precision, tile, memory)}
     with leaving_in_time(outcome.last_words), ending, outcome.telling_how_to_go_on():
-        _run(
-            outcome,
-            split,
-            planned.failures,
-            choice,
-            ledger,
-            saving,
-            carrying,
-            device=device,
-            strength=strength,
-            **computing(precision, tile, memory),
-        )
+        _run(outcome, split, planned.failures, choice, ledger, saving, carrying, **options)
     outcome.sum_up()
     if outcome.failed:
         raise typer.Exit(1)
@@ -202,10 +189,13 @@ def _folder(request: Request, planned: Plan) -> Path | None:
     return output if planned.jobs or output.is_dir() else None
 
 
-def _ledger(folder: Path, choice: Choice, request: Request, options: dict[str, Any]) -> Ledger:
-    """Open the manifest of a folder; how fast a result is computed is no part of what it is."""
+def _ledger(request: Request, planned: Plan, choice: Choice, options: dict[str, Any]) -> Ledger | None:
+    """Open the manifest of the folder of outputs, if there is one; how fast a result is computed is no part of it."""
     from imgrestore.ledger import Ledger
 
+    folder = _folder(request, planned)
+    if folder is None:
+        return None
     model: dict[str, Any] = {"version": __version__, "model": choice.entry.name, "network_scale": choice.network_scale}
     asked = {
         "scale": choice.scale,
