@@ -38,7 +38,11 @@ def test_the_thumbnail_is_unlinked() -> None:
     assert exif.updated(linked, 4000, 3000)[link : link + 4] == bytes(4)
 
 
-@pytest.mark.parametrize("damaged", [b"", b"II*\0", b"nonsense", b"MM\0*\xff\xff\xff\xff" + bytes(40)])
+_FAR = struct.pack("<2sHHHQ", b"II", 43, 8, 0, 2**64 - 1) + bytes(20)
+"""A BigTIFF structure whose directory would be where no computer can point."""
+
+
+@pytest.mark.parametrize("damaged", [b"", b"II*\0", b"nonsense", b"MM\0*\xff\xff\xff\xff" + bytes(40), _FAR])
 def test_blocks_that_cannot_be_parsed_stay_as_they_are(damaged: bytes) -> None:
     assert exif.updated(damaged, 1, 1) == damaged
 

@@ -328,6 +328,17 @@ def test_an_encoder_that_dies_costs_one_image(
     assert [entry["status"] for entry in failed] == ["failed"]
 
 
+def test_a_mistake_of_ours_about_one_image_ends_no_plan(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(block: bytes, width: int, height: int) -> bytes:
+        raise ZeroDivisionError("not ours")
+
+    PillowImage.new("RGB", (9, 9)).save("in/d.jpg", exif=b"Exif\0\0II*\0\x08\0\0\0" + bytes(6))
+    monkeypatch.setattr("imgrestore.codecs.exif.updated", broken)
+    code, _, stderr = restore("in", "-o", "out", *OPTIONS)
+    assert code == 1 and "in/d.jpg: failed unexpectedly (ZeroDivisionError: not ours)" in stderr
+    assert "3 of 4 restored, 1 failed" in stderr
+
+
 def test_errors_of_the_engine_name_the_image(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("imgrestore.network.Network._computed", lambda self, network, batch: batch * math.nan)
     code, _, stderr = restore("in", "-o", "out", "--scale", "2")

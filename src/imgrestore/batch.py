@@ -16,7 +16,7 @@ from pathlib import Path
 
 from imgrestore.codecs import SaveOptions, open_image, write_image
 from imgrestore.engine import Restorer
-from imgrestore.errors import ComputeError, ImgrestoreError, InputError, OutputError, UsageError
+from imgrestore.errors import ComputeError, ImgrestoreError, InputError, OutputError, UsageError, unexpected
 from imgrestore.files import remove_leftovers, replacing, unfinished, writing_to_stdout
 from imgrestore.image import ImageStream, Pixels
 from imgrestore.jobs import STREAM, Job
@@ -82,7 +82,8 @@ class Record:
 
 def failed(name: str, error: ImgrestoreError) -> Record:
     """Return the record of an input that could not be restored."""
-    return Record("failed", name, error_code=error.code, error=str(error), hint=error.hint or None)
+    trace = "".join(traceback.format_exception(error))
+    return Record("failed", name, error_code=error.code, error=str(error), hint=error.hint or None, trace=trace)
 
 
 def skipped(job: Job, label: str) -> Record:
@@ -164,15 +165,7 @@ def _as_problem(job: Job, error: Exception) -> ImgrestoreError:
     """Return what to tell the user; the engine does not know which image it works on."""
     if isinstance(error, ComputeError | UsageError):
         return ComputeError(f"{job.name}: {error}", error.hint)
-    if isinstance(error, ImgrestoreError):
-        return error
-    if isinstance(error, MemoryError):
-        return ComputeError(f"{job.name}: not enough memory", hint="close other programs, or give a smaller --memory")
-    told = str(error).partition("\n")[0]
-    return ComputeError(
-        f"{job.name}: failed unexpectedly ({type(error).__name__}: {told})",
-        hint="this is a mistake in imgrestore: please report it, with what --debug shows",
-    )
+    return error if isinstance(error, ImgrestoreError) else unexpected(job.name, error)
 
 
 def noted(write: Callable[[], None]) -> tuple[str, ...]:

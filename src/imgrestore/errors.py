@@ -132,3 +132,22 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"`` for the known name closest to ``name``, or an empty string."""
     close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
     return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def unexpected(name: str, error: Exception) -> ComputeError:
+    """Return what to tell the user of an error that nobody foresaw: it concerns one image, not the batch.
+
+    Args:
+        name: What messages call the image.
+        error: What was raised; it is kept as the cause.
+    """
+    if isinstance(error, MemoryError):
+        problem = ComputeError(f"{name}: not enough memory", "close other programs, or give a smaller --memory")
+    else:
+        told = str(error).partition("\n")[0]
+        problem = ComputeError(
+            f"{name}: failed unexpectedly ({type(error).__name__}: {told})",
+            hint="this is a mistake in imgrestore: please report it, with what --debug shows",
+        )
+    problem.__cause__ = error
+    return problem

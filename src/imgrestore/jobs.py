@@ -11,7 +11,7 @@ from imgrestore.catalogue import Choice
 from imgrestore.codecs import ReadOptions, detect, open_image, settled
 from imgrestore.codecs.formats import Format, by_extension, by_name
 from imgrestore.conversion import Conversion
-from imgrestore.errors import ExistsError, ImgrestoreError, InputError, OutputError, UsageError
+from imgrestore.errors import ExistsError, ImgrestoreError, InputError, OutputError, UsageError, unexpected
 from imgrestore.image import Header, Metadata, resized
 from imgrestore.inputs import STREAM as STREAM
 from imgrestore.inputs import Found, find
@@ -142,7 +142,7 @@ def plan(request: Request, choice: Choice) -> Plan:
     for item in found:
         try:
             planned.append((item, _job(item, request, choice, forced, single_file)))
-        except (ImgrestoreError, OSError) as error:
+        except Exception as error:  # whatever is wrong with one image, or with our code for it, ends no batch
             failures.append((str(item.source), _as_error(item.source, error)))
     jobs = _without_earlier_results(planned)
     _check_collisions(jobs, [*(job.source for job in jobs), *(item.source for item in found if item.named)])
@@ -150,8 +150,10 @@ def plan(request: Request, choice: Choice) -> Plan:
     return Plan(jobs, failures)
 
 
-def _as_error(path: Path | str, error: ImgrestoreError | OSError) -> ImgrestoreError:
-    return error if isinstance(error, ImgrestoreError) else InputError(f"{path}: cannot be read ({error.strerror})")
+def _as_error(path: Path | str, error: Exception) -> ImgrestoreError:
+    if isinstance(error, OSError):
+        return InputError(f"{path}: cannot be read ({error.strerror})")
+    return error if isinstance(error, ImgrestoreError) else unexpected(str(path), error)
 
 
 def _without_earlier_results(planned: Sequence[tuple[Found, Job]]) -> list[Job]:

@@ -67,7 +67,7 @@ class Structure:
     def _number(self, kind: str, position: int) -> int:
         try:
             return int(struct.unpack_from(self.order + kind, self.data, position)[0])
-        except struct.error:
+        except (struct.error, OverflowError):
             raise ValueError("a TIFF structure that ends too early") from None
 
     def entries(self, directory: int) -> Iterator[Entry]:
