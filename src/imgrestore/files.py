@@ -69,6 +69,11 @@ def replacing(path: Path) -> Iterator[Path]:
     flush_folder(target.parent)
 
 
+def existing(folder: Path) -> Path:
+    """Return a folder if it is there, or else the nearest one above it that is."""
+    return next(parent for parent in (folder, *folder.absolute().parents) if os.path.lexists(parent))
+
+
 def write_atomically(path: Path, content: bytes) -> None:
     """Write ``content`` to ``path``, all or nothing.
 

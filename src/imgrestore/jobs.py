@@ -12,6 +12,7 @@ from imgrestore.codecs import ReadOptions, detect, open_image, settled
 from imgrestore.codecs.formats import Format, by_extension, by_name
 from imgrestore.conversion import Conversion
 from imgrestore.errors import ExistsError, ImgrestoreError, InputError, OutputError, UsageError, unexpected
+from imgrestore.files import existing
 from imgrestore.image import Header, Metadata, resized
 from imgrestore.inputs import STREAM as STREAM
 from imgrestore.inputs import Found, find
@@ -261,16 +262,16 @@ def _check_collisions(jobs: Iterable[Job], sources: Sequence[Path]) -> None:
 
 def _check_outputs(jobs: Iterable[Job], request: Request) -> None:
     outputs = [job.destination for job in jobs if job.destination != STREAM]
-    existing = [path for path in outputs if os.path.exists(path)]  # noqa: PTH110  never raises
-    for path in existing:
+    there = [path for path in outputs if os.path.exists(path)]  # noqa: PTH110  never raises
+    for path in there:
         if not path.is_file():
             raise OutputError(f"{path}: is not an ordinary file", hint="give another -o; -o - is standard output")
-    if existing and not request.overwrite:
-        more = f" (and {len(existing) - 1} more)" if len(existing) > 1 else ""
+    if there and not request.overwrite:
+        more = f" (and {len(there) - 1} more)" if len(there) > 1 else ""
         resumable = request.output is not None and (request.output / MANIFEST).exists()
         hint = "--resume goes on where an earlier run stopped; " if resumable else ""
-        raise ExistsError(f"{existing[0]}: exists already{more}", hint=f"{hint}--overwrite replaces it")
+        raise ExistsError(f"{there[0]}: exists already{more}", hint=f"{hint}--overwrite replaces it")
     for folder in {path.parent for path in outputs}:
-        above = next(parent for parent in (folder, *folder.absolute().parents) if os.path.lexists(parent))
+        above = existing(folder)
         if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
             raise OutputError(f"{folder}: cannot be written to", hint="give another -o")

@@ -39,11 +39,6 @@ class Target:
             raise UsageError("--width and --height fix the size", hint="leave out --max-side and --min-side")
 
     @property
-    def given(self) -> bool:
-        """Whether anything is wanted besides the scale."""
-        return any(vars(self).values())
-
-    @property
     def fixed(self) -> bool:
         """Whether the size does not depend on the scale at all."""
         return bool(self.width or self.height)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from imgrestore.errors import OutputError
+from imgrestore.files import existing
 from imgrestore.jobs import STREAM, Job
 
 _LEAST = 512
@@ -33,7 +34,7 @@ def forecast(jobs: Iterable[Job]) -> list[str]:
             folders.setdefault(job.destination.parent, []).append(size)
     disks: dict[int, tuple[Path, list[int]]] = {}
     for folder, sizes in folders.items():
-        there = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
+        there = existing(folder)
         disks.setdefault(there.stat().st_dev, (there, []))[1].extend(sizes)
     warnings = []
     for folder, sizes in disks.values():

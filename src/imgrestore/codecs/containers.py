@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 from imgrestore.codecs import exif
 from imgrestore.codecs.headers import png_chunk
+from imgrestore.files import unfinished
 from imgrestore.image import Metadata
 
 _LONGEST_SEGMENT = 65533
@@ -89,15 +90,13 @@ def _insert(path: Path, position: int, content: bytes) -> None:
 def _splice(path: Path, start: int, stop: int, content: bytes) -> None:
     """Put ``content`` in place of the bytes from ``start`` to ``stop``."""
     changed = path.with_name(path.name + "x")
-    try:
+    with unfinished(changed):
         with path.open("rb") as source, changed.open("xb") as target:
             target.write(source.read(start))
             target.write(content)
             source.seek(stop)
             shutil.copyfileobj(source, target)
         changed.replace(path)
-    finally:
-        changed.unlink(missing_ok=True)
 
 
 def _remove_chunk(path: Path, kind: bytes) -> None:
