@@ -438,3 +438,9 @@ def test_palette_of_greys_with_a_profile_for_colour_keeps_it(tmp_path: Path) -> 
     header = open_image(path).header
     assert header.channels == 3
     assert header.metadata.icc == profile
+
+
+@pytest.mark.parametrize(("side", "said"), [(2**31 - 1, "more than"), (0, "its size is 0x0")])
+def test_impossible_sizes_of_png_are_named(side: int, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        open_image(png(side, side, 8, 2, b""))

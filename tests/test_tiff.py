@@ -279,3 +279,16 @@ def test_pages_that_lead_in_circles_end() -> None:
     struct.pack_into("<I", content, start + 2 + 12 * entries, start)
     with pytest.raises(InputError, match="not a readable tiff"):
         read_image(bytes(content))
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_directories_out_of_order_are_put_right(order: str) -> None:
+    pixels = shades("uint8", 1, 7, 10)
+    sound = tiff(plain(10, 7, [8], 1), pixels.tobytes(), order)
+    start, size = 8 + pixels.size, 12 * 9
+    entries = [sound[start + 2 + at : start + 14 + at] for at in range(0, size, 12)]
+    empty = struct.pack(f"{order}HHII", 700, 1, 0, 0)
+    again = struct.pack(f"{order}HHII", 256, 4, 1, 99)
+    for changed in (entries[::-1], [*entries, empty], [entries[0], again, *entries[1:]]):
+        content = sound[:start] + struct.pack(f"{order}H", len(changed)) + b"".join(changed) + bytes(4)
+        assert np.array_equal(read_image(content).pixels.squeeze(), pixels)

@@ -47,6 +47,13 @@ def png_header(data: Path | bytes) -> tuple[bytes, int]:
     return colour, frames
 
 
+def png_size(data: Path | bytes) -> tuple[int, int] | None:
+    """Return the width and height that a PNG file states; None if its header is damaged."""
+    for _, content in _chunks(data, (b"IHDR",), 13):
+        return int.from_bytes(content[:4]), int.from_bytes(content[4:8])
+    return None
+
+
 def png_density(data: Path | bytes) -> tuple[float, float] | None:
     """Return the pixels per millimetre that a PNG file states, or None; libvips would take those of its EXIF."""
     for _, content in _chunks(data, (b"pHYs",), 9):

@@ -14,11 +14,21 @@ import pyvips
 from imgrestore.codecs import exif, iptc
 from imgrestore.codecs.containers import TIFF_IPTC
 from imgrestore.codecs.formats import Format
-from imgrestore.codecs.headers import holds_no_colour, mpo_pictures, png_density, png_header, png_text, sequence_frames
+from imgrestore.codecs.headers import (
+    holds_no_colour,
+    mpo_pictures,
+    png_density,
+    png_header,
+    png_size,
+    png_text,
+    sequence_frames,
+)
+from imgrestore.codecs.jpeg import mended
 from imgrestore.codecs.options import ReadOptions
 from imgrestore.codecs.refusals import refused, unsupported
+from imgrestore.codecs.sources import Change, virtual
 from imgrestore.codecs.tiff import YCBCR, UnsupportedError, read_layout
-from imgrestore.codecs.tiffraw import assembled, simplified, virtual
+from imgrestore.codecs.tiffraw import assembled, simplified, tidied
 from imgrestore.codecs.vips import reason
 from imgrestore.errors import InputError
 from imgrestore.image import BAND, Header, ImageStream, Metadata, Pixels
@@ -74,6 +84,7 @@ class _File:
             gives them, so this object must live as long as an image of it.
         form: Its format.
         layout: What a TIFF file says of its pixels.
+        wrong: What is out of order about a JPEG file without harm to its pixels, or None.
     """
 
     def __init__(self, data: Path | bytes, form: Format) -> None:
@@ -81,6 +92,10 @@ class _File:
         self.form = form
         self.layout = read_layout(_mapped(data)) if form.name == "tiff" else None
         self._sources: list[Any] = []
+        self._change: Change | None = None
+        self.wrong: str | None = None
+        if form.name == "jpeg" and (mending := mended(_mapped(data))) is not None:
+            self._change, self.wrong = mending
 
     def load(self, *, sequential: bool, strict: bool) -> Any:
         access, fail_on = "sequential" if sequential else "random", "warning" if strict else "none"
@@ -90,10 +105,13 @@ class _File:
             return loader(self._source(), access=access, fail_on=fail_on)
         if strict:
             layout.check_extent()
-        if not layout.raw:
+        if not layout.raw and layout.tidy:
             return loader(self._source(), access=access, fail_on=fail_on, page=layout.page)
-        sources = [virtual(layout.structure.data, change) for change in simplified(layout)]
+        changes = simplified(layout) if layout.raw else [tidied(layout)]
+        sources = [virtual(layout.structure.data, change) for change in changes]
         self._sources += sources
+        if not layout.raw:
+            return loader(sources[0], access=access, fail_on=fail_on)
         return assembled([loader(source, access=access, fail_on=fail_on) for source in sources], layout)
 
     def damage(self) -> str | None:
@@ -117,6 +135,9 @@ class _File:
         return int(image.get("n-pages")) if image.get_typeof("n-pages") else 1
 
     def _source(self) -> Any:
+        if self._change is not None:
+            self._sources.append(virtual(_mapped(self.data), self._change))
+            return self._sources[-1]
         if isinstance(self.data, bytes):
             return pyvips.Source.new_from_memory(self.data)
         handle = os.open(self.data, os.O_RDONLY)
@@ -137,6 +158,10 @@ def _opened(file: _File, name: str, options: ReadOptions) -> tuple[Any, bool, tu
     """Return the image, whether damage to it is an error, and what a person should know."""
     if file.layout is not None:
         options.check_size(name, file.layout.width, file.layout.height)
+    if file.form.name == "png" and (size := png_size(file.data)) is not None:
+        options.check_size(name, *size)  # libvips says nothing of sizes that are beyond it
+        if 0 in size:
+            raise ValueError(f"its size is {size[0]}x{size[1]}")
     strict = not options.allow_damaged
     image = file.load(sequential=True, strict=strict)
     options.check_size(name, image.width, image.height)
@@ -144,6 +169,8 @@ def _opened(file: _File, name: str, options: ReadOptions) -> tuple[Any, bool, tu
     damage = None if strict else file.damage()
     if damage is not None:
         notices += (f"{name}: is damaged ({damage}); what could be read was taken",)
+    elif file.wrong is not None:
+        notices += (f"{name}: is not quite as a JPEG file should be ({file.wrong}); no pixel is lost by that",)
     strict = damage is None
     return file.load(sequential=_orientation(image) in (1, 2), strict=strict), strict, notices
 

@@ -58,7 +58,8 @@ class Layout:
         associated: Whether colours are multiplied by alpha.
         planar: Whether each sample has a plane of its own.
         compression: TIFF's number for it.
-        entries: The entries of the directory by tag.
+        entries: The entries of the directory by tag; of several of one tag the first.
+        tidy: Whether its directory is in order: sorted, no tag twice, no entry without a value.
         structure: The file.
     """
 
@@ -74,6 +75,7 @@ class Layout:
     planar: bool
     compression: int
     entries: dict[int, Entry]
+    tidy: bool
     structure: Structure
 
     @property
@@ -145,7 +147,8 @@ def read_layout(data: bytes | mmap) -> Layout:
         ValueError: It makes no sense.
     """
     structure = Structure(data)
-    page, pages, entries = _picture(structure)
+    page, pages, listed = _picture(structure)
+    entries = {entry.tag: entry for entry in reversed(listed)}
 
     def number(tag: int, default: int) -> int:
         values = _numbers(structure, entries, tag, (default,))
@@ -169,6 +172,7 @@ def read_layout(data: bytes | mmap) -> Layout:
         planar=number(PLANAR, 1) == 2 and samples > 1,
         compression=number(_COMPRESSION, _PLAIN),
         entries=entries,
+        tidy=[entry.tag for entry in listed if entry.count] == sorted(entries),
         structure=structure,
     )
     if layout.width <= 0 or layout.height <= 0 or samples <= 0:
@@ -213,7 +217,7 @@ def _converted(layout: Layout) -> bool:
     return not layout.floating and (usual or (layout.photometric == PALETTE and layout.bits < 8))
 
 
-def _picture(structure: Structure) -> tuple[int, int, dict[int, Entry]]:
+def _picture(structure: Structure) -> tuple[int, int, list[Entry]]:
     """Return the place of the first full picture of a file, how many there are, and its entries.
 
     The entry that says whether a picture is full has the lowest number, and so is the first of its directory.
@@ -234,7 +238,7 @@ def _picture(structure: Structure) -> tuple[int, int, dict[int, Entry]]:
     if not full:
         raise ValueError("it has no directory")
     page, directory = full[0]
-    return page, len(full), {entry.tag: entry for entry in structure.entries(directory)}
+    return page, len(full), list(structure.entries(directory))
 
 
 def _numbers(structure: Structure, entries: dict[int, Entry], tag: int, default: tuple[int, ...]) -> NDArray[np.int64]:

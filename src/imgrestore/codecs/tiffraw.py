@@ -6,13 +6,10 @@ together here.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
-from mmap import mmap
 from typing import Any
 
 import numpy as np
-import pyvips
 
 from imgrestore.codecs import tiff
 from imgrestore.codecs.exif import Entry, with_directory
@@ -20,39 +17,6 @@ from imgrestore.codecs.tiff import Layout
 
 _RANGES = (280, 281, 301, 320, 330, 332, 334, 338, 340, 341, 532)
 """Entries about samples, which must not stay where their number changes."""
-
-
-def virtual(data: bytes | mmap, change: tuple[int, bytes, bytes]) -> Any:
-    """Return a file some of whose bytes are replaced, and others appended, for libvips to read.
-
-    Args:
-        data: The file.
-        change: As :func:`simplified` gives it.
-    """
-    start, replaced, appended = change
-    end = len(data)
-    position = 0
-
-    def read(size: int) -> bytes:
-        nonlocal position
-        found = bytearray(data[position : position + size])
-        for place, byte in enumerate(replaced, start - position):
-            if 0 <= place < len(found):
-                found[place] = byte
-        behind = max(0, position - end)
-        found += appended[behind : behind + size - len(found)]
-        position += len(found)
-        return bytes(found)
-
-    def seek(offset: int, whence: int) -> int:
-        nonlocal position
-        position = offset + {io.SEEK_SET: 0, io.SEEK_CUR: position}.get(whence, end + len(appended))
-        return position
-
-    source = pyvips.SourceCustom()
-    source.on_read(read)
-    source.on_seek(seek)
-    return source
 
 
 def simplified(layout: Layout) -> Iterator[tuple[int, bytes, bytes]]:
@@ -78,6 +42,11 @@ def simplified(layout: Layout) -> Iterator[tuple[int, bytes, bytes]]:
         own = {tag: entry for tag, entry in layout.entries.items() if tag not in _RANGES}
         own |= {tag: _entry(layout, tag, values) for tag, values in changes.items()}
         yield with_directory(layout.structure, list(own.values()))
+
+
+def tidied(layout: Layout) -> tuple[int, bytes, bytes]:
+    """Return a change to the file after which its directory is in order, as libvips wants it when it is strict."""
+    return with_directory(layout.structure, [entry for entry in layout.entries.values() if entry.count])
 
 
 def _entry(layout: Layout, tag: int, values: list[int]) -> Entry:
