@@ -444,3 +444,16 @@ def test_palette_of_greys_with_a_profile_for_colour_keeps_it(tmp_path: Path) -> 
 def test_impossible_sizes_of_png_are_named(side: int, said: str) -> None:
     with pytest.raises(InputError, match=said):
         open_image(png(side, side, 8, 2, b""))
+
+
+def test_exif_and_xmp_may_stand_behind_the_pixels_of_png() -> None:
+    exif = PillowImage.Exif()
+    exif[0x0112], exif[0x013B] = 6, "Zoe"
+    packet = b"<x:xmpmeta xmlns:x='adobe:ns:meta/'/>"
+    chunks = png_chunk(b"eXIf", exif.tobytes().removeprefix(b"Exif\0\0"))
+    chunks += png_chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + packet)
+    samples = values("uint8", 3, 5)
+    plain = png(5, 3, 8, 0, packed(samples, 8))
+    stream = open_image(plain[:-12] + chunks + plain[-12:])
+    assert np.array_equal(stream.read().pixels.squeeze(), np.rot90(samples, -1))
+    assert b"Zoe" in (stream.header.metadata.exif or b"") and stream.header.metadata.xmp == packet

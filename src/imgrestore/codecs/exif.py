@@ -139,6 +139,16 @@ def updated(block: bytes, width: int, height: int) -> bytes:
     return bytes(changed)
 
 
+def orientation(block: bytes) -> int:
+    """Return which side of the photo is up, 1 to 8, as an EXIF block says; 1 if it does not."""
+    try:
+        structure = Structure(block)
+        found = [structure.integer(e) for e in structure.entries(structure.first) if e.tag == ORIENTATION]
+    except ValueError:
+        return 1
+    return found[0] if found and 1 <= found[0] <= 8 else 1
+
+
 def from_tiff(data: bytes | mmap) -> bytes | None:
     """Return what the first directory of a TIFF file says of the photo as an EXIF block, or None if it says nothing."""
     structure = Structure(data)

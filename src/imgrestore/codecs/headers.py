@@ -15,6 +15,7 @@ _PNG_BLOCKS = (
     b"XML:com.adobe.xmp",
     *(b"Raw profile type " + kind for kind in (b"exif", b"APP1", b"xmp", b"icc", b"icm")),
 )
+_PLAIN_XMP = b"XML:com.adobe.xmp\0\0\0"
 _LONGEST_TEXT = 2**24
 _LONGEST_MOOV = 2**20
 _LARGEST_CHUNK = 1024
@@ -60,6 +61,17 @@ def png_density(data: Path | bytes) -> tuple[float, float] | None:
         across, down, unit = struct.unpack(">IIB", content.ljust(9, b"\0"))
         return (across / 1000, down / 1000) if unit == 1 and across and down else None
     return None
+
+
+def png_blocks(data: Path | bytes) -> dict[str, bytes]:
+    """Return EXIF and XMP of a PNG file by libvips' names for them; it passes over those behind the pixels."""
+    found: dict[str, bytes] = {}
+    for kind, content in _chunks(data, (b"eXIf", b"iTXt"), _LONGEST_TEXT):
+        if kind == b"eXIf":
+            found.setdefault("exif-data", b"Exif\0\0" + content)
+        elif content.startswith(_PLAIN_XMP) and content.count(b"\0", len(_PLAIN_XMP)) >= 2:
+            found.setdefault("xmp-data", content[len(_PLAIN_XMP) :].split(b"\0", 2)[2])
+    return found
 
 
 def png_text(data: Path | bytes) -> bytes | None:

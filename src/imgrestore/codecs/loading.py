@@ -17,6 +17,7 @@ from imgrestore.codecs.formats import Format
 from imgrestore.codecs.headers import (
     holds_no_colour,
     mpo_pictures,
+    png_blocks,
     png_density,
     png_header,
     png_size,
@@ -102,7 +103,8 @@ class _File:
         loader = getattr(pyvips.Image, f"{_LOADERS[self.form.name]}load_source")
         layout = self.layout
         if layout is None:
-            return loader(self._source(), access=access, fail_on=fail_on)
+            image = loader(self._source(), access=access, fail_on=fail_on)
+            return _with_blocks(image, self.data) if self.form.name == "png" else image
         if strict:
             layout.check_extent()
         if not layout.raw and layout.tidy:
@@ -145,6 +147,19 @@ class _File:
             return pyvips.Source.new_from_descriptor(handle)
         finally:
             os.close(handle)
+
+
+def _with_blocks(image: Any, data: Path | bytes) -> Any:
+    """Add the EXIF and XMP that stand behind the pixels of a PNG file, where ImageMagick writes them."""
+    late = {name: block for name, block in png_blocks(data).items() if not image.get_typeof(name)}
+    if late:
+        image = image.copy()
+    for name, block in late.items():
+        image.set_type(pyvips.GValue.blob_type, name, block)
+    if "exif-data" in late:
+        up = exif.orientation(late["exif-data"].removeprefix(b"Exif\0\0"))
+        image.set_type(pyvips.GValue.gint_type, "orientation", up)
+    return image
 
 
 def _mapped(data: Path | bytes) -> bytes | mmap.mmap:
