@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image as PillowImage
 
 from conftest import invoke, open_picture
@@ -358,3 +359,11 @@ def test_closed_streams(tmp_path: Path, photo, closed: int, arguments: list[str]
     )
     assert ended.returncode == code and said in ended.stderr and "Traceback" not in ended.stderr
     assert (tmp_path / "y.png").exists() == (code == 0)
+
+
+def test_samples_that_are_no_numbers_are_not_rounded(tmp_path: Path) -> None:
+    samples = np.full((4, 4, 3), 0.5, np.float32)
+    samples[1, 1] = np.nan
+    tifffile.imwrite(tmp_path / "x.tif", samples, photometric="rgb")
+    code, _, stderr = invoke("restore", tmp_path / "x.tif", "-m", "nearest", "--depth", "8", "-o", tmp_path / "y.tif")
+    assert code == 1 and "not numbers" in stderr and not (tmp_path / "y.tif").exists()

@@ -91,3 +91,9 @@ def test_scans_may_be_missing_where_the_end_is(photo) -> None:
     PillowImage.fromarray(photo(50, 70)).save(buffer, "JPEG", progressive=True)
     with pytest.raises(DamagedError):
         read_image(buffer.getvalue()[:-2])
+
+
+def test_what_is_lost_of_extended_xmp_is_said(sound: bytes) -> None:
+    packet = b"http://ns.adobe.com/xap/1.0/\0<x:xmpmeta xmpNote:HasExtendedXMP='0'/>"
+    content = sound[:2] + b"\xff\xe1" + struct.pack(">H", len(packet) + 2) + packet + sound[2:]
+    assert "XMP" in open_image(content).notices[0]

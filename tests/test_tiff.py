@@ -292,3 +292,9 @@ def test_directories_out_of_order_are_put_right(order: str) -> None:
     for changed in (entries[::-1], [*entries, empty], [entries[0], again, *entries[1:]]):
         content = sound[:start] + struct.pack(f"{order}H", len(changed)) + b"".join(changed) + bytes(4)
         assert np.array_equal(read_image(content).pixels.squeeze(), pixels)
+
+
+def test_what_is_lost_of_a_geotiff_is_said(tmp_path: Path) -> None:
+    place = [(33550, 12, 3, (1.0, 1.0, 0.0), True)]
+    tifffile.imwrite(tmp_path / "x.tif", shades("uint8", 3), extratags=place)
+    assert "GeoTIFF" in open_image(tmp_path / "x.tif").notices[0]

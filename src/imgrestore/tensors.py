@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from imgrestore.conversion import Colour
+from imgrestore.errors import ComputeError
 from imgrestore.image import Header, Pixels
 from imgrestore.tiling import Region
 
@@ -31,6 +32,9 @@ def from_tensor(band: Tensor, source: Header, result: Header, background: Colour
         source: What the input is; if it is grey, the colours are averaged.
         result: What the result is.
         background: What alpha is composited over; without it, alpha is kept.
+
+    Raises:
+        ComputeError: There are samples that are not numbers, which the result's type cannot hold.
     """
     if source.grey:
         band = torch.cat([band[:3].mean(dim=0, keepdim=True).expand(3, -1, -1), band[3:]])
@@ -43,6 +47,8 @@ def from_tensor(band: Tensor, source: Header, result: Header, background: Colour
         band = torch.cat([band[:1], band[3:]])
     if result.peak == 1:
         return band.permute(1, 2, 0).contiguous().numpy()
+    if source.dtype == np.float32 and torch.isnan(band).any():
+        raise ComputeError("some of its samples are not numbers", hint="only TIFF of floats can hold that: no --depth")
     levels = (band * result.peak).round_().permute(1, 2, 0).contiguous()
     return levels.numpy().astype(result.dtype)
 

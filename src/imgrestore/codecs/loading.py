@@ -36,6 +36,8 @@ from imgrestore.image import BAND, Header, ImageStream, Metadata, Pixels
 
 _DTYPES = {"uchar": np.uint8, "ushort": np.uint16, "float": np.float32}
 _LOADERS = {"png": "png", "jpeg": "jpeg", "tiff": "tiff", "webp": "webp", "avif": "heif", "heic": "heif", "gif": "gif"}
+_GEOGRAPHIC = frozenset((33550, 33922, 34264, 34735))
+"""Entries of a GeoTIFF (OGC 19-008r4) that say where its pixels lie, which is untrue of a result of another size."""
 _LAB = ("lab", "labs", "labq")
 
 
@@ -181,6 +183,10 @@ def _opened(file: _File, name: str, options: ReadOptions) -> tuple[Any, bool, tu
     image = file.load(sequential=True, strict=strict)
     options.check_size(name, image.width, image.height)
     notices = _several(image, file, name, options)
+    if file.layout is not None and not _GEOGRAPHIC.isdisjoint(file.layout.entries):
+        notices += (f"{name}: its place on the map (GeoTIFF) is left out",)
+    if b"HasExtendedXMP" in (_field(image, "xmp-data") or b"") and file.form.name == "jpeg":
+        notices += (f"{name}: the part of its XMP that did not fit into one segment is left out",)
     damage = None if strict else file.damage()
     if damage is not None:
         notices += (f"{name}: is damaged ({damage}); what could be read was taken",)
