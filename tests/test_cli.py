@@ -341,26 +341,6 @@ def test_results_say_how_they_were_made(extension: str, picture: Path, tmp_path:
         assert (json.loads(invoke("info", out, "--json")[1])["made_by"] is None) == (option == "--no-stamp")
 
 
-@pytest.mark.parametrize(
-    ("closed", "arguments", "code", "said"),
-    [
-        (1, ["-o", "-"], 2, "standard output is closed"),
-        (1, ["-o", "y.png", "--json"], 2, "standard output is closed"),
-        (1, ["-o", "y.png"], 0, ""),
-        (2, ["-o", "y.png"], 0, ""),
-    ],
-)
-def test_closed_streams(tmp_path: Path, photo, closed: int, arguments: list[str], code: int, said: str) -> None:
-    PillowImage.fromarray(photo(8, 8)).save(tmp_path / "x.png")
-    command = [sys.executable, "-m", "imgrestore", "restore", "x.png", "-m", "nearest", *arguments]
-    shell = f'exec "$@" {closed}>&-'
-    ended = subprocess.run(
-        ["sh", "-c", shell, "sh", *command], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-    assert ended.returncode == code and said in ended.stderr and "Traceback" not in ended.stderr
-    assert (tmp_path / "y.png").exists() == (code == 0)
-
-
 def test_samples_that_are_no_numbers_are_not_rounded(tmp_path: Path) -> None:
     samples = np.full((4, 4, 3), 0.5, np.float32)
     samples[1, 1] = np.nan

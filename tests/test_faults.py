@@ -119,6 +119,8 @@ def test_a_reader_that_goes_away_is_left_in_peace(arguments: list[str], photos: 
     [
         (0, ["-o", "out.png", "--files-from", "-"], 2, b"no input"),
         (1, ["in/a.png", "-o", "-"], 1, b"standard output: cannot be written (Bad file descriptor)"),
+        (1, ["in/a.png", "-o", "out.png", "--json"], 1, b"standard output: cannot be written (Bad file descriptor)"),
+        (1, ["in/a.png", "-o", "out.png"], 0, b""),
         (2, ["in/a.png", "-o", "out.png"], 0, b""),
     ],
 )

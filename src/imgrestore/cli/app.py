@@ -6,7 +6,6 @@ import os
 import signal
 import sys
 import traceback
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -88,8 +87,6 @@ def main() -> None:
     """
     _open_closed_streams()
     leave_when_told()
-    if sys.stderr is None:  # closed by the caller, who wants to hear nothing
-        sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115
     try:
         app(_common_options_first(sys.argv[1:]))
     except ImgrestoreError as problem:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from imgrestore.errors import ImgrestoreError, OutputError
+from imgrestore.errors import ImgrestoreError
 from imgrestore.files import writing_to_stdout
 
 if TYPE_CHECKING:
@@ -47,13 +47,7 @@ def stderr() -> Console:
 
 
 def result(text: str) -> None:
-    """Print a result; what standard output cannot encode becomes escapes.
-
-    Raises:
-        OutputError: Standard output is closed.
-    """
-    if sys.stdout is None:
-        raise OutputError("standard output is closed")
+    """Print a result; what standard output cannot encode becomes escapes."""
     encoding = sys.stdout.encoding or "utf-8"
     text = text.encode(encoding, "backslashreplace").decode(encoding)
     with writing_to_stdout():

@@ -163,10 +163,7 @@ def _check_streams(planned: Plan, *, json: bool, times: bool) -> None:
 
     if times and any(STREAM in (job.source, job.destination) for job in planned.jobs):
         raise UsageError("--preserve-times is about files, and a stream has no times", hint="leave it out")
-    streamed = any(job.destination == STREAM for job in planned.jobs)
-    if (json or streamed) and sys.stdout is None:
-        raise UsageError("standard output is closed", hint="give -o FILE, and no --json")
-    if streamed:
+    if any(job.destination == STREAM for job in planned.jobs):
         if json:
             raise UsageError("--json and the image both go to standard output", hint="give -o FILE")
         if sys.stdout.isatty():

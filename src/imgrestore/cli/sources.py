@@ -47,8 +47,6 @@ def standard_input(inputs: Sequence[Path]) -> bytes:
 
     if len(inputs) > 1:
         raise UsageError("- cannot be combined with other inputs")
-    if sys.stdin is None:
-        raise UsageError("- reads an image from standard input, but that is closed", hint="pipe an image in")
-    if sys.stdin.isatty():
+    if sys.stdin is None or sys.stdin.isatty():
         raise UsageError("- reads an image from standard input, but that is a terminal", hint="pipe an image in")
     return read_pipe(sys.stdin.buffer, "standard input")
