@@ -341,6 +341,18 @@ def test_results_say_how_they_were_made(extension: str, picture: Path, tmp_path:
         assert (json.loads(invoke("info", out, "--json")[1])["made_by"] is None) == (option == "--no-stamp")
 
 
+def test_names_that_are_empty_or_given_twice(tmp_path: Path, photo) -> None:
+    path = tmp_path / "x.png"
+    PillowImage.fromarray(photo(8, 8)).save(path)
+    code, _, stderr = invoke("restore", "", "-m", "nearest")
+    assert code == 2 and "the name of an input is empty" in stderr
+    code, _, stderr = invoke("restore", path, "-o", "", "-m", "nearest")
+    assert code == 2 and "--output is empty" in stderr
+    assert invoke("restore", path, path, "-o", tmp_path / "out", "-m", "nearest")[0] == 0
+    assert [entry.name for entry in (tmp_path / "out").glob("*.png")] == ["x.png"]
+    assert invoke("restore", path, "--strength", "1.5", "--dry-run")[0] == 2
+
+
 def test_samples_that_are_no_numbers_are_not_rounded(tmp_path: Path) -> None:
     samples = np.full((4, 4, 3), 0.5, np.float32)
     samples[1, 1] = np.nan

@@ -187,7 +187,7 @@ def _of(job: Job, label: str) -> Record:
         width=job.crop.width if job.crop else job.width,
         height=job.crop.height if job.crop else job.height,
         model=label,
-        scale=round(job.width / job.header.width, 4),
+        scale=float(f"{job.width / job.header.width:.5g}"),
     )
 
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 def restore(
     inputs: Annotated[
-        list[Path] | None, typer.Argument(help="Photos, folders, or - for standard input.", show_default=False)
+        list[str] | None, typer.Argument(help="Photos, folders, or - for standard input.", show_default=False)
     ] = None,
     output: Annotated[
         str | None, typer.Option("--output", "-o", help="A file, a folder, or -; beside each input by default.")
@@ -110,6 +110,10 @@ def restore(
 
     if retry_failed and not resume:
         raise UsageError("--retry-failed belongs to --resume", hint="give both, or neither")
+    if output == "":
+        raise UsageError("--output is empty", hint="a variable of the shell may be; . is this folder")
+    if not 0 <= strength <= 1:
+        raise UsageError(f"strength must be between 0 and 1, got {strength}")
     choice = _choose(model, task, scale)
     target = Target(width, height, max_side, min_side)
     if target.fixed and scale is not None:

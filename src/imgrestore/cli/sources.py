@@ -10,8 +10,8 @@ from pathlib import Path
 from imgrestore.errors import InputError, UsageError
 
 
-def gathered(arguments: Sequence[Path], files_from: str | None, zero: bool) -> list[Path]:
-    """Return the inputs that were named.
+def gathered(arguments: Sequence[str], files_from: str | None, zero: bool) -> list[Path]:
+    """Return the inputs that were named, each once.
 
     Args:
         arguments: On the command line.
@@ -19,21 +19,24 @@ def gathered(arguments: Sequence[Path], files_from: str | None, zero: bool) -> l
         zero: Whether names in the list end in NUL instead of a line's end.
 
     Raises:
-        UsageError: There is no list to end in NUL.
+        UsageError: There is no list to end in NUL, or a name is empty.
         InputError: The list cannot be read.
     """
+    if "" in arguments:
+        raise UsageError("the name of an input is empty", hint="a variable of the shell may be; . is this folder")
+    named = [Path(name) for name in arguments]
     if files_from is None:
         if zero:
             raise UsageError(
                 "-0 is about the list of --files-from", hint="find … -print0 | imgrestore restore --files-from - -0"
             )
-        return list(arguments)
+        return list(dict.fromkeys(named))
     try:
         content = sys.stdin.buffer.read() if files_from == "-" else Path(files_from).read_bytes()
     except OSError as error:
         raise InputError(f"{files_from}: cannot be read ({error.strerror})") from None
     names = content.split(b"\0") if zero else content.splitlines()
-    return [*arguments, *(Path(os.fsdecode(name)) for name in names if name)]
+    return list(dict.fromkeys([*named, *(Path(os.fsdecode(name)) for name in names if name)]))
 
 
 def standard_input(inputs: Sequence[Path]) -> bytes:
