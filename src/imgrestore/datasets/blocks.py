@@ -63,7 +63,7 @@ class Blocks(Images):
 
     def cut(self, views: Views, sample: int, scale: int, rng: np.random.Generator) -> Views:
         """Cut one block of the grid."""
-        shape: Shape = tuple(views[0].shape)  # type: ignore[assignment]
+        shape = views[0].shape
         count = self._grid.count(shape)
         if sample < count:
             blocks = tuple(self._grid.cut(view, sample) for view in views)

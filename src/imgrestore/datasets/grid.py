@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-
-from imgrestore.datasets.pictures import Shape
 
 
 @dataclass(frozen=True)
@@ -24,23 +23,24 @@ class Grid:
     overlap: int = 0
     context: int = 0
 
-    def fits(self, shape: Shape) -> bool:
+    def fits(self, shape: Sequence[int]) -> bool:
         """Return whether a picture holds a block, and enough to mirror."""
         return min(shape[:2]) >= max(self.block, self.context + 1)
 
-    def count(self, shape: Shape) -> int:
+    def count(self, shape: Sequence[int]) -> int:
         """Return the number of blocks in a picture."""
         return self._along(shape[0]) * self._along(shape[1])
 
-    def place(self, number: int, shape: Shape) -> tuple[range, range]:
+    def place(self, number: int, shape: Sequence[int]) -> tuple[range, range]:
         """Return the rows and the columns of a block with its context; some may lie outside of the picture."""
         stride = self.block - self.overlap
-        row, column = (index * stride for index in divmod(number, self._along(shape[1])))
-        return tuple(range(first - self.context, first + self.block + self.context) for first in (row, column))  # type: ignore[return-value]
+        row, column = (index * stride - self.context for index in divmod(number, self._along(shape[1])))
+        extent = self.block + 2 * self.context
+        return range(row, row + extent), range(column, column + extent)
 
     def cut(self, view: Tensor, number: int) -> Tensor:
         """Cut a block with its context out of a picture (H, W, C)."""
-        rows, columns = self.place(number, tuple(view.shape))  # type: ignore[arg-type]
+        rows, columns = self.place(number, view.shape)
         if not self.context:
             return view[rows.start : rows.stop, columns.start : columns.stop]
         down, across = (
