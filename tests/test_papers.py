@@ -27,11 +27,13 @@ from imgrestore.papers import (
     numbers,
     places,
 )
-from imgrestore.papers.measure import Measurement, Result, Trained, find_weights
+from imgrestore.papers.measure import SHOWN, Measurement, Result
 from imgrestore.papers.pictures import Material
 from imgrestore.papers.table import PaperTable
+from imgrestore.papers.trained import Trained, find_weights
 from imgrestore.recipes import shipped_recipes
 from imgrestore.recipes.recipe import load_recipe
+from imgrestore.sheet import draw_grid
 from imgrestore.weights import save_weights
 
 DEVICE = torch.device("cpu")
@@ -191,6 +193,22 @@ def test_rows_are_measured_on_what_was_held_out(paper: Paper, photo_folder: Path
     assert "| Ours | 22.00 |" in markdown and "75.0" in markdown
     facts = json.loads(table.to_json())
     assert facts["rows"][1]["runs"][1]["steps"] == 12 and facts["claims"][0]["published"] == 2
+
+
+def test_pictures_to_look_at_show_every_row(paper: Paper, photo_folder: Path, tmp_path: Path) -> None:
+    saved(tmp_path, "ours", 1, learned=4)
+    measurement = Measurement(Material(paper, [photo_folder]), find_weights([tmp_path]), DEVICE)
+    ((name, shown),) = measurement.pictures()
+    assert name == "small" and list(shown) == ["input", "Ours: control", "Ours", "truth"]
+    assert {len(pictures) for pictures in shown.values()} == {2}, "as many as were held out, and no more than are shown"
+    assert SHOWN > 2
+    for pictures in shown.values():
+        assert {tuple(picture.shape) for picture in pictures} == {(3, 16, 16)}
+    assert not any(torch.equal(shown["Ours"][i], shown["Ours: control"][i]) for i in range(2))
+    sheet = draw_grid(shown)
+    corner = shown["truth"][1].mul(255).round().to(torch.uint8).permute(1, 2, 0).numpy()
+    enlarged = corner.repeat(10, 0).repeat(10, 1)
+    assert (sheet[-8 - 160 : -8, -8 - 160 : -8] == enlarged).all(), "the last picture, ten times as large"
 
 
 def test_runs_that_saw_other_pictures(paper: Paper, photo_folder: Path, tmp_path: Path) -> None:

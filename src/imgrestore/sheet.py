@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from imgrestore.image import Image
 _CELL = 320
 _GAP = 8
 _LINE = 26
+_LETTER = 9
 _BACKGROUND, _INK = 250, 30
 _BOX_COLOURS = ((230, 60, 50), (40, 130, 230), (30, 160, 70), (240, 160, 20), (150, 80, 200), (0, 160, 170))
 
@@ -44,6 +46,41 @@ def draw_sheet(comparisons: Sequence[Comparison]) -> Canvas:
         sheet[top : top + block.shape[0], : block.shape[1]] = block
         top += block.shape[0]
     return sheet
+
+
+def draw_grid(columns: Mapping[str, Sequence[Tensor]]) -> Canvas:
+    """Draw pictures in columns under their labels; those of one row have one size.
+
+    Pictures in grey become RGB, and small ones are enlarged by a whole factor to be seen; where those of a row differ
+    in size, all get that of the last column.
+
+    Args:
+        columns: Pictures (C, H, W) in [0, 1] by label, as many under each.
+
+    Returns:
+        uint8 RGB (H, W, 3).
+    """
+    rows = [_alike(pictures) for pictures in zip(*columns.values(), strict=True)]
+    width = max(row[0].shape[2] for row in rows) + _GAP
+    labels = [textwrap.wrap(label, width // _LETTER) for label in columns]
+    top = _GAP + max(map(len, labels)) * _LINE
+    canvas = _blank(top + sum(row[0].shape[1] + _GAP for row in rows), len(labels) * width + _GAP)
+    for column, lines in enumerate(labels):
+        for number, line in enumerate(lines):
+            draw_text(canvas, _GAP + number * _LINE, _GAP + column * width, line, _INK)
+    for row in rows:
+        for column, picture in enumerate(row):
+            _paste(canvas, top, _GAP + column * width, _to_pixels(picture))
+        top += row[0].shape[1] + _GAP
+    return canvas
+
+
+def _alike(pictures: Sequence[Tensor]) -> list[Tensor]:
+    """Return pictures in RGB and the size of the last one, enlarged to be seen if that is small."""
+    height, width = pictures[-1].shape[1:]
+    factor = max(1, _CELL // (2 * max(height, width)))
+    size = (height * factor, width * factor)
+    return [resize(picture.expand(3, -1, -1), size, "nearest") for picture in pictures]
 
 
 def save_sheet(sheet: Canvas, path: Path) -> None:

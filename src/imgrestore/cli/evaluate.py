@@ -50,6 +50,9 @@ def evaluate(
     record: Annotated[
         bool, typer.Option("--record", help="Write the scores, and the loss of bf16, into the weights' card.")
     ] = False,
+    sheets: Annotated[
+        Path | None, typer.Option(help="With --paper: folder for a picture of every set, restored by each row.")
+    ] = None,
     device: Device = "auto",
     precision: PrecisionOption = "auto",
     tile: Tile = None,
@@ -62,14 +65,12 @@ def evaluate(
     if paper is not None:
         if model or lq or scale or protocol or require or csv:
             raise UsageError("--paper settles what is measured and how", hint="leave out --model and its options")
-        evaluate_paper(paper, data, weights or [], device, markdown=markdown, json=json, record=record)
+        evaluate_paper(paper, data, weights or [], device, markdown=markdown, json=json, record=record, sheets=sheets)
         return
     if not model:
         raise UsageError("what is to be measured?", hint="name a --model, or a --paper")
-    if len(data) > 1 or weights:
-        raise UsageError(
-            "several --data, and --weights, go with --paper", hint="give one --data, name files by --model"
-        )
+    if len(data) > 1 or weights or sheets:
+        raise UsageError("several --data, --weights and --sheets go with --paper", hint="name weights by --model")
     folder = data[0]
     from imgrestore.evaluation import baselines
     from imgrestore.metrics import METRICS, PROTOCOLS

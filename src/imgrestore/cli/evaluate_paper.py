@@ -10,7 +10,7 @@ from imgrestore.cli import console
 from imgrestore.papers import find_paper
 
 if TYPE_CHECKING:
-    from imgrestore.papers.measure import Result
+    from imgrestore.papers.measure import Measurement, Result
     from imgrestore.papers.table import PaperTable
 
 
@@ -23,6 +23,7 @@ def evaluate_paper(
     markdown: bool = False,
     json: bool = False,
     record: bool = False,
+    sheets: Path | None = None,
 ) -> None:
     """Measure a paper's rows and print them beside the published ones.
 
@@ -34,12 +35,14 @@ def evaluate_paper(
         markdown: Write the tables to standard output in Markdown.
         json: Write them as JSON.
         record: Write the scores and the length of the training into the weights' cards.
+        sheets: Folder for a picture of each set of pictures, restored by every row.
     """
     paper = find_paper(number)
     from imgrestore.devices import choose_device
-    from imgrestore.papers.measure import Measurement, find_weights
+    from imgrestore.papers.measure import Measurement
     from imgrestore.papers.pictures import Material
     from imgrestore.papers.table import PaperTable
+    from imgrestore.papers.trained import find_weights
 
     measurement = Measurement(Material(paper, data), find_weights(weights), choose_device(device))
     results: list[Result] = []
@@ -58,6 +61,18 @@ def evaluate_paper(
             console.result(text())
     if record:
         _record(table)
+    if sheets is not None:
+        _draw(measurement, sheets)
+
+
+def _draw(measurement: Measurement, folder: Path) -> None:
+    from imgrestore.sheet import draw_grid, save_sheet
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, pictures in measurement.pictures():
+        path = folder / f"{measurement.paper.number}-{name}.png"
+        save_sheet(draw_grid(pictures), path)
+        console.say(f"drew {path}")
 
 
 def _record(table: PaperTable) -> None:

@@ -2,102 +2,29 @@
 
 from __future__ import annotations
 
-import json
 import math
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
-from imgrestore.cards import Card, read_card, weights_folder
 from imgrestore.devices import forbid_tf32
-from imgrestore.engine import Restorer
-from imgrestore.errors import ImgrestoreError, InputError, WeightsError
+from imgrestore.errors import ImgrestoreError, InputError
 from imgrestore.evaluation import baselines
-from imgrestore.metrics.codes import kl_nats, silhouette, win_percentage
+from imgrestore.metrics.codes import win_percentage
 from imgrestore.metrics.profiles import PROFILES
-from imgrestore.models.contract import RestorationModel
 from imgrestore.papers import CONTROL, MEAN_CODE, WINS, Paper, Row
 from imgrestore.papers.pictures import Material
+from imgrestore.papers.restoring import PaperNetwork
+from imgrestore.papers.trained import Trained
 from imgrestore.weights import load_weights
 
-_MOST_CODES = 4000
-"""Codes that a silhouette is taken of: the memory for it goes with the square."""
+SHOWN = 6
+"""How many pictures of a set are shown."""
 
-Restore = Callable[[Tensor], Tensor]
-Values = dict[str, list[Tensor]]
-
-
-@runtime_checkable
-class Drawn(Protocol):
-    """A model that can decode codes drawn from their Gaussians as well as the mean ones."""
-
-    def reconstruct(self, lq: Tensor, sampled: bool = True) -> Tensor:
-        """Restore a batch."""
-
-
-@runtime_checkable
-class Routed(Protocol):
-    """A model with a decoder for each cluster of codes, and the single decoder that it is compared with."""
-
-    def control(self) -> RestorationModel:
-        """Return the model with the single decoder."""
-
-    def cluster_of(self, code: Tensor) -> Tensor:
-        """Return the number of the cluster of each code."""
-
-
-@dataclass(frozen=True)
-class Trained:
-    """A weights file and what is known of its training.
-
-    Attributes:
-        path: The file.
-        card: What it says of itself.
-    """
-
-    path: Path
-    card: Card
-
-    @property
-    def recipe(self) -> str:
-        """Name of the recipe."""
-        return str(self.card.recipe.get("name", ""))
-
-    @property
-    def seed(self) -> int:
-        """Seed of the run."""
-        return int(self.card.recipe.get("training", {}).get("seed", 0))
-
-    def held_out(self, count: int) -> int:
-        """Return how many pictures of a folder of ``count`` the run held out; 0 if it learned from another folder.
-
-        The folder is known by the number of its pictures.
-
-        Raises:
-            InputError: It learned from all of them.
-        """
-        learned = re.search(r"\((\d+) images\)$", self.card.data)
-        kept = int(self.card.recipe.get("validation", {}).get("images", 0))
-        if learned is None or int(learned[1]) + kept != count:
-            return 0
-        if not kept:
-            raise InputError(f"{self.path.name} learned from all of these pictures")
-        return kept
-
-    @property
-    def minutes(self) -> float | None:
-        """Wall-clock minutes of the run, if its log is beside the weights."""
-        log = self.path.parent / "log.jsonl"
-        if self.card.minutes is not None or not log.is_file():
-            return self.card.minutes
-        lines = (json.loads(line) for line in log.read_text(encoding="utf-8").splitlines() if line.endswith("}"))
-        known = [float(record["minutes"]) for record in lines if "minutes" in record]
-        return known[-1] if known else None
+Restore = Callable[[Tensor], dict[str, Tensor]]
+"""Restores a batch in every way that is measured, by the ending of the metrics' names."""
 
 
 @dataclass(frozen=True)
@@ -123,43 +50,13 @@ class Result:
         return [each[metric] for each in self.values if metric in each and not math.isnan(each[metric])]
 
 
-def find_weights(folders: Iterable[Path]) -> dict[str, dict[int, Trained]]:
-    """Find weights of recipes, by recipe and seed.
-
-    A run's ``best.safetensors`` is passed over: the papers' tables are those of finished runs. Of two files of one
-    recipe and seed the one with more steps counts, then the first.
-
-    Args:
-        folders: Searched with their sub-folders; ``papers`` in the folder of the shipped weights is searched last.
-
-    Raises:
-        InputError: A folder is missing.
-    """
-    found: dict[str, dict[int, Trained]] = {}
-    shipped = weights_folder() / "papers"
-    for folder in [*folders, *([shipped] if shipped.is_dir() else [])]:
-        if not folder.is_dir():
-            raise InputError(f"{folder}: no such folder", hint="--weights takes a folder of runs or of weights")
-        for path in sorted(folder.rglob("*.safetensors")):
-            if path.name == "best.safetensors":
-                continue
-            try:
-                trained = Trained(path, read_card(path))
-            except WeightsError:
-                continue  # a checkpoint, or somebody else's
-            seeds = found.setdefault(trained.recipe, {})
-            if trained.seed not in seeds or trained.card.steps > seeds[trained.seed].card.steps:
-                seeds[trained.seed] = trained
-    return found
-
-
 @dataclass
 class Measurement:
     """The measurement of a paper's rows.
 
     Attributes:
         material: The pictures.
-        weights: See :func:`find_weights`.
+        weights: See :func:`imgrestore.papers.trained.find_weights`.
         device: Where networks compute.
     """
 
@@ -181,6 +78,36 @@ class Measurement:
             except ImgrestoreError as error:
                 yield Result(row, missing=str(error))
 
+    def pictures(self) -> Iterator[tuple[str, dict[str, list[Tensor]]]]:
+        """Restore the first pictures of every set that a trained row is measured on, to be looked at.
+
+        Yields:
+            The name of a set, and its pictures (C, H, W) by what they are: the input, what each row and its control
+            make of it, the truth. Of several seeds, the first.
+        """
+        forbid_tf32()
+        for name in self.paper.sets:
+            rows = [row for row in self.paper.rows if row.pictures == name and (row.baseline or self._runs(row))]
+            if any(row.recipe for row in rows):
+                yield name, self._shown(name, [row for row in rows if row.baseline != "input"])
+
+    def _shown(self, name: str, rows: Sequence[Row]) -> dict[str, list[Tensor]]:
+        shown: dict[str, list[Tensor]] = {"input": []}
+        restoring = [(row, self._restoring(row, next(iter(self._runs(row)), None))) for row in rows]
+        for first, (lq, gt) in self.material.batches(name, self._compared(name)):
+            found = {"input": lq}
+            for row, restore in restoring:
+                torch.manual_seed(first)
+                restored = restore(lq)
+                if CONTROL in restored:
+                    found[f"{row.label}: control"] = restored[CONTROL]
+                found[row.label] = restored[""]
+            for label, pictures in (found | {"truth": gt}).items():
+                shown.setdefault(label, []).extend(pictures[: SHOWN - len(shown.get(label, ()))])
+            if len(shown["truth"]) == SHOWN:
+                break
+        return shown
+
     def _held_out(self, pictures: str, run: Trained) -> int:
         """Return how many of these pictures a run held out, 0 if it saw none of them or they are all to be measured."""
         everything = self.paper.sets[pictures].pictures == "all"
@@ -199,43 +126,30 @@ class Measurement:
         if row.recipe and not runs:
             return Result(row, missing="no weights")
         held_out = self._compared(row.pictures)
-        if row.baseline:
-            method = baselines(self.paper.sets[row.pictures].scale)[row.baseline]
-            values, images = self._mean(row, held_out, lambda lq: {"": method(lq)})
-            return Result(row, (), [values], images)
         for run in runs:
             if (kept := self._held_out(row.pictures, run)) != held_out:
                 raise InputError(f"{run.path.name} held out {kept} of the pictures, the first row {held_out}")
-        measured = [self._of_run(row, run, held_out) for run in runs]
+        chosen: Sequence[Trained | None] = runs or [None]
+        measured = [self._of_run(row, run, held_out) for run in chosen]
         return Result(row, runs, [values for values, _ in measured], measured[0][1])
 
-    def _of_run(self, row: Row, run: Trained, held_out: int) -> tuple[dict[str, float], int]:
-        model = load_weights(run.path)[0].to(self.device)
-        ours, codes = _Network(model, self.device), _Codes()
-        routed = _routed(model)
-        control = _Network(routed.control(), self.device) if routed else None
-
-        def restore(lq: Tensor) -> dict[str, Tensor]:
-            codes.add(model, lq.to(self.device))
-            restored = {"": ours(lq)}
-            if control is not None:
-                restored[CONTROL] = control(lq)
-            if self.paper.codes == "drawn" and isinstance(model, Drawn):
-                restored[MEAN_CODE] = restored[""]
-                with torch.inference_mode():
-                    restored[""] = model.reconstruct(lq.to(self.device), sampled=True).float().cpu()
-            return restored
-
+    def _of_run(self, row: Row, run: Trained | None, held_out: int) -> tuple[dict[str, float], int]:
+        restore = self._restoring(row, run)
         with torch.random.fork_rng([self.device] if self.device.type == "cuda" else []):
             values, images = self._mean(row, held_out, restore)
-        return values | codes.values(), images
+        return values | (restore.codes.values() if isinstance(restore, PaperNetwork) else {}), images
 
-    def _mean(
-        self, row: Row, held_out: int, restore: Callable[[Tensor], dict[str, Tensor]]
-    ) -> tuple[dict[str, float], int]:
+    def _restoring(self, row: Row, run: Trained | None) -> Restore:
+        """Return what restores a row's pictures: a run's network, or a baseline."""
+        if run is not None:
+            return PaperNetwork(load_weights(run.path)[0], self.device, drawn=self.paper.codes == "drawn")
+        method = baselines(self.paper.sets[row.pictures].scale)[row.baseline]
+        return lambda lq: {"": method(lq)}
+
+    def _mean(self, row: Row, held_out: int, restore: Restore) -> tuple[dict[str, float], int]:
         """Return every metric's mean over the images, for each of the restored versions, and how many images."""
         columns = PROFILES[self.paper.profile].columns
-        found: Values = {}
+        found: dict[str, list[Tensor]] = {}
         images = 0
         for first, (lq, gt) in self.material.batches(row.pictures, held_out):
             torch.manual_seed(first)  # drawn codes are the same for each row
@@ -251,70 +165,3 @@ class Measurement:
             if name.endswith(CONTROL):
                 means[metric + WINS] = win_percentage(values[metric], every, columns[metric].higher)
         return means, images
-
-
-class _Network:
-    """A network on batches of images of any size: in one go if they have its own size, by the engine if not."""
-
-    def __init__(self, model: RestorationModel, device: torch.device) -> None:
-        self.model, self.device = model.eval(), device
-        self.engine = Restorer(model, device=device, precision="fp32")
-
-    def __call__(self, lq: Tensor) -> Tensor:
-        if _fits(self.model, lq):
-            with torch.inference_mode():
-                restored: Tensor = self.model(lq.to(self.device))
-            return restored.float().cpu()
-        images = [self.engine.restore_tensor(image.expand(3, -1, -1)) for image in lq]
-        return torch.stack(images)[:, : lq.shape[1]]
-
-
-class _Codes:
-    """What the codes of a model are like, gathered batch by batch."""
-
-    def __init__(self) -> None:
-        self.codes: list[Tensor] = []
-        self.clusters: list[Tensor] = []
-        self.nats: list[Tensor] = []
-
-    def add(self, model: RestorationModel, lq: Tensor) -> None:
-        """Look at the codes of some pictures (N, C, H, W)."""
-        with torch.inference_mode():
-            if _fits(model, lq):
-                outputs = model.outputs(lq)
-                if "mean" in outputs and "logvar" in outputs:
-                    self.nats.append(kl_nats(outputs["mean"], outputs["logvar"]).cpu())
-            if routed := _routed(model):
-                outputs = model.outputs(_blocks(lq, model))
-                code = outputs.get("mean", outputs["code"])
-                self.codes.append(code.cpu())
-                self.clusters.append(routed.cluster_of(code).cpu())
-
-    def values(self) -> dict[str, float]:
-        """Return the divergence in nats and the silhouette, as far as the model has them."""
-        found = {}
-        if self.nats:
-            found["kl_nats"] = float(torch.cat(self.nats).mean())
-        if self.codes:
-            codes, clusters = torch.cat(self.codes), torch.cat(self.clusters)
-            step = math.ceil(len(codes) / _MOST_CODES)
-            found["silhouette"] = silhouette(codes[::step], clusters[::step])
-        return found
-
-
-def _routed(model: RestorationModel) -> Routed | None:
-    """Return the model if it has a decoder for each cluster."""
-    return model if "per-cluster" in model.stages and isinstance(model, Routed) else None
-
-
-def _fits(model: RestorationModel, lq: Tensor) -> bool:
-    """Return whether a batch has the network's own size and channels."""
-    return model.channels == lq.shape[1] and lq.shape[-2:] == (model.native_size, model.native_size)
-
-
-def _blocks(lq: Tensor, model: RestorationModel) -> Tensor:
-    """Cut (N, C, H, W) into the blocks of a model of fixed size."""
-    side = model.native_size or 0
-    step = side - model.overlap
-    cut = lq.unfold(2, side, step).unfold(3, side, step)
-    return cut.permute(0, 2, 3, 1, 4, 5).reshape(-1, lq.shape[1], side, side)

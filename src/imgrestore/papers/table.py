@@ -13,7 +13,8 @@ from imgrestore.cards import read_card
 from imgrestore.errors import UnknownNameError
 from imgrestore.metrics.profiles import PROFILES
 from imgrestore.papers import CONTROL, MEAN_CODE, WINS, Claim, Paper
-from imgrestore.papers.measure import Result, Trained
+from imgrestore.papers.measure import Result
+from imgrestore.papers.trained import Trained
 from imgrestore.recipes.recipe import difference, load_recipe
 
 _OTHERS = {"kl_nats": ("KL, nats", 2), "silhouette": ("silhouette", 3)}

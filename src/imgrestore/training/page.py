@@ -6,14 +6,12 @@ import base64
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
 from jinja2 import Environment
 from torch import Tensor
 
-from imgrestore.codecs.text import draw_text
 from imgrestore.files import write_atomically
 from imgrestore.filters import resize
-from imgrestore.sheet import save_sheet
+from imgrestore.sheet import draw_grid, save_sheet
 from imgrestore.training.curves import draw_curves
 from imgrestore.training.run import Record, Run
 
@@ -24,41 +22,26 @@ Sample = tuple[Tensor, Tensor, Tensor]
 """A degraded, a restored and a true picture."""
 
 _SIDE = 256
-_GAP = 6
-_LINE = 24
 
 
 def draw_samples(run: Run, step: int, samples: Sequence[Sample]) -> None:
     """Write the middle of some held-out pictures, side by side: degraded, restored, truth."""
     if not samples:
         return
-    rows = [_row(*sample) for sample in samples]
-    height = _LINE + sum(row[0].shape[1] + _GAP for row in rows)
-    width = 3 * (max(row[0].shape[2] for row in rows) + _GAP)
-    canvas = torch.full((3, height, width), 1.0)
-    top = _LINE
-    for row in rows:
-        for i, picture in enumerate(row):
-            left = i * width // 3
-            canvas[:, top : top + picture.shape[1], left : left + picture.shape[2]] = picture.clamp(0, 1)
-        top += row[0].shape[1] + _GAP
-    pixels = (canvas * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
-    for i, label in enumerate(("degraded", "restored", "truth")):
-        draw_text(pixels, 2, i * width // 3 + 2, label, 40)
+    crops = [_middle(*sample) for sample in samples]
+    sheet = draw_grid(dict(zip(("degraded", "restored", "truth"), zip(*crops, strict=True), strict=True)))
     folder = run.folder / "samples"
     folder.mkdir(exist_ok=True)
-    save_sheet(pixels, folder / f"step-{step:07d}.png")
+    save_sheet(sheet, folder / f"step-{step:07d}.png")
 
 
-def _row(lq: Tensor, restored: Tensor, gt: Tensor) -> list[Tensor]:
-    """Return the middle of a degraded, a restored and a true picture, small ones enlarged to be seen."""
+def _middle(lq: Tensor, restored: Tensor, gt: Tensor) -> list[Tensor]:
+    """Return the middle of a degraded, a restored and a true picture."""
     height, width = gt.shape[1:]
     pictures = [lq if lq.shape == gt.shape else resize(lq, (height, width), "nearest"), restored, gt]
     side = min(_SIDE, height, width)
     top, left = (height - side) // 2, (width - side) // 2
-    crops = [picture[:, top : top + side, left : left + side] for picture in pictures]
-    factor = max(1, _SIDE // (2 * side))
-    return [resize(crop, (side * factor, side * factor), "nearest") for crop in crops]
+    return [picture[:, top : top + side, left : left + side] for picture in pictures]
 
 
 def draw_run(run: Run, state: str) -> None:
