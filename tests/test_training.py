@@ -27,7 +27,7 @@ from imgrestore.training.loop import Options, train
 from imgrestore.training.plan import Plan
 from imgrestore.training.run import Run
 from imgrestore.training.state import Training
-from imgrestore.weights import load_weights
+from imgrestore.weights import load_weights, save_weights
 
 CPU = torch.device("cpu")
 FEW = ["batch=2", "images=1", "log_every=2", "checkpoint_every=3"]
@@ -231,6 +231,25 @@ def test_starting_from_earlier_weights(photo_folder: Path, tmp_path: Path) -> No
         assert torch.equal(model.head.weight, load_weights(earlier)[0].head.weight), "the average begins there too"
     with pytest.raises(WeightsError, match="nothing in it fits"):
         fresh(tiny("resnet-sr-x4", "width=4", "steps=1")).start_from(earlier)
+
+
+def test_growing_from_earlier_weights(photo_folder: Path, tmp_path: Path) -> None:
+    finish(small("steps=2"), photo_folder, tmp_path / "x2")
+    earlier = tmp_path / "x2" / "resnet-sr-x2.safetensors"
+    model, card = load_weights(earlier)
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    save_weights(earlier, model.state_dict(), card)
+    image = torch.rand(1, 3, 12, 9, generator=torch.Generator().manual_seed(1))
+    wide = fresh(tiny("resnet-sr-x2", "width=11", "blocks=3", "steps=2"))
+    wide.start_from(earlier)
+    with torch.no_grad():
+        assert torch.allclose(wide.model(image), model(image), atol=1e-5), "the larger network computes the same"
+    lq, gt = torch.rand(2, 3, 8, 8), torch.rand(2, 3, 16, 16)
+    before = {name: tensor.clone() for name, tensor in wide.model.state_dict().items()}
+    wide.advance([(lq, gt)])
+    changed = {name for name, tensor in wide.model.state_dict().items() if not torch.equal(tensor, before[name])}
+    assert {"body.2.second.weight", "tail.weight"} <= changed, "what is new takes part in learning"
 
 
 def test_runs_are_not_mixed_up(photo_folder: Path, tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ class RestorationModel(nn.Module):
         resampler: Name of the kernel if the model is nothing but a resampler, which works at any factor; else None.
         activation_bytes: Memory needed per input pixel of a tile in float32, in bytes.
         stages: What can be trained one after the other; ``joint`` trains all that is not for a later stage.
+        growing: Dimensions in which the network may be larger than one whose weights its training begins with.
     """
 
     scale: float = 1
@@ -40,6 +41,7 @@ class RestorationModel(nn.Module):
     resampler: str | None = None
     activation_bytes: int = 256
     stages: tuple[str, ...] = ("joint",)
+    growing: tuple[str, ...] = ()
 
     @property
     def exact(self) -> bool:

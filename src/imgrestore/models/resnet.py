@@ -36,6 +36,8 @@ class ResidualBlock(nn.Module):
 class _ResNet(RestorationModel):
     """A trunk of residual blocks that starts as doing nothing."""
 
+    growing = ("width", "blocks")
+
     def __init__(self, fold: int, spread: int, width: int, blocks: int) -> None:
         """Build for inputs folded ``fold`` times and outputs unfolded ``spread`` times, along each axis."""
         super().__init__()
@@ -49,6 +51,7 @@ class _ResNet(RestorationModel):
         self.tail = nn.Conv2d(width, 3 * spread**2, 3, padding=1)
         for block in self.body:
             nn.init.zeros_(block.second.weight)  # type: ignore[union-attr, arg-type]
+            nn.init.zeros_(block.second.bias)  # type: ignore[union-attr, arg-type]
         nn.init.normal_(self.tail.weight, std=1e-3)
         nn.init.zeros_(self.tail.bias)  # type: ignore[arg-type]
 
