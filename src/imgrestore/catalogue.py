@@ -84,6 +84,8 @@ def choose(model: str, scale: float | None = None) -> Choice:
     entry = registry.find_model(model)
     if not entry.trained:
         factor = scale or entry.default_scale
+        if entry.scales and factor not in entry.scales:
+            raise UsageError(f"{entry.name} keeps the size, it cannot enlarge {factor:g} times", hint="omit --scale")
         return Choice(entry, None, factor, factor)
     available = {factor: path for (name, factor), path in shipped().items() if name == entry.name}
     if not available:

@@ -26,7 +26,7 @@ def list_models(json: Json = False) -> None:
         if json:
             console.record(_facts(entry, cards))
             continue
-        factors = [f"{factor}x" for factor in entry.scales] if entry.trained else ["any"]
+        factors = [f"{factor}x" for factor in entry.scales] or ["any"]
         for factor in factors:
             card = cards.get((entry.name, int(factor.rstrip("x")))) if entry.trained else None
             score = card.scores[0] if card and card.scores else {}
