@@ -18,7 +18,8 @@ LAYERS = [
         "image rows filters color sizes tiling spectrum devices distributed conversion tensors",
         "models degradations codecs cards",
         "losses weights datasets optimizers schedules catalogue",
-        "recipes metrics report engine blending network names inputs limits provenance jobs space ledger making",
+        "recipes metrics report classical engine blending network "
+        "names inputs limits provenance jobs space ledger making",
         "evaluation papers batch verification comparison api",
         "training sheet",
         "cli",

@@ -80,6 +80,10 @@ def test_a_folder_with_bad_files(tmp_path: Path, photo) -> None:
         (["train", "--recipe", "resnet-sr-x4", "--data", ".", "--set", "stpes=3"], 2, "did you mean 'steps'"),
         (["evaluate", "--model", "bicubic", "--data", ".", "--protocol", "yuv"], 2, "no protocol"),
         (["evaluate", "--model", "bicubic", "--data", ".", "--require", "x"], 2, "not understood"),
+        (["evaluate", "--model", "unsharp", "--data", ".", "--scale", "2"], 2, "keeps the size"),
+        (["evaluate", "--model", "unsharp", "--data", ".", "--degrade", "fog"], 2, "no degradation is named 'fog'"),
+        (["evaluate", "--model", "unsharp", "--data", ".", "--sigma", "256"], 2, "between 0 and 255"),
+        (["evaluate", "--model", "unsharp", "--data", ".", "--lq", ".", "--sigma", "9"], 2, "nothing degrades them"),
         (["evaluate", "--model", "bicubic", "--data", ".", "--scale", "2", "--csv", "--json"], 2, "use one of them"),
         (["compare", "a.png", "--model", "bicubic", "-o", "x.jpg"], 2, "is a PNG"),
         (["compare", "a.png", "--model", "bicubic", "-o", "a.png"], 1, "exists already"),
@@ -193,6 +197,23 @@ def test_evaluate_prints_tables_and_holds_gates(photo_folder: Path) -> None:
     assert invoke(*arguments, "--require", "psnr >= bicubic + 90")[0] == 1
     assert invoke(*arguments, "--csv")[1].startswith("image,method,psnr,ssim,ms_ssim\n")
     assert invoke(*arguments, "--markdown")[1].startswith("| method | psnr |")
+
+
+def test_evaluate_degrades_as_told(photo_folder: Path) -> None:
+    arguments = ["evaluate", "--model", "unsharp", "--data", photo_folder, "--json"]
+    code, standard, stderr = invoke(*arguments, "--classical")
+    assert code == 0 and "degraded for deblur x1 gaussian-blur:sigma=1.6 sigma 2;" in stderr
+    assert [*json.loads(standard)["means"]] == ["input", "richardson-lucy-told-kernel", "unsharp"]
+    told = ["--degrade", "gaussian-blur:sigma=1.6", "--sigma", "2"]
+    code, same, _ = invoke(*arguments, "--classical", *told)
+    assert (code, same) == (0, standard)
+    without = json.loads(invoke(*arguments, *told[:2])[1])["means"]
+    assert [*without] == ["input", "unsharp"] and without["unsharp"]["psnr"] > without["input"]["psnr"] + 1
+
+
+def test_clean_images_can_be_given(photo_folder: Path) -> None:
+    output = json.loads(invoke("evaluate", "-m", "resnet-denoise", "-d", photo_folder, "--sigma", "0", "--json")[1])
+    assert output["means"]["input"]["psnr"] == "inf" and output["means"]["resnet-denoise"]["psnr"] > 30
 
 
 def test_compare_writes_a_picture(picture: Path, tmp_path: Path) -> None:

@@ -6,8 +6,29 @@ import pytest
 import torch
 from PIL import Image as PillowImage
 
-from imgrestore.errors import InputError, UsageError
-from imgrestore.evaluation import baselines, card_score, degraded_pairs, measure, paired_folders, standard_degradations
+from imgrestore.classical import richardson_lucy
+from imgrestore.degradations.blur import blur
+from imgrestore.degradations.box_blur import BoxBlur
+from imgrestore.degradations.camera_shake import CameraShake
+from imgrestore.degradations.contract import degrade
+from imgrestore.degradations.downsample import Downsample
+from imgrestore.degradations.gaussian import Gaussian
+from imgrestore.degradations.gaussian_blur import GaussianBlur
+from imgrestore.errors import InputError, RecipeError, UsageError
+from imgrestore.evaluation import (
+    Pair,
+    baselines,
+    card_score,
+    classical_methods,
+    degraded_pairs,
+    measure,
+    paired_folders,
+    parse_degradation,
+    seeded,
+    standard_degradations,
+    to_tensor,
+    white_noise,
+)
 from imgrestore.metrics import psnr
 from imgrestore.report import Report, Requirement, Score
 
@@ -56,7 +77,7 @@ def test_folders_without_images(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="holds no image"):
         degraded_pairs(tmp_path, [], 2)
     with pytest.raises(UsageError, match="no standard degradation"):
-        standard_degradations("deblur", 1)
+        standard_degradations("colour", 1)
 
 
 REPORT = Report(
@@ -125,3 +146,69 @@ def test_denoisers_are_measured_on_noise_that_is_neither_clipped_nor_rounded(pho
     assert torch.equal(lq, pairs[0].load()[0])
     with pytest.raises(UsageError, match="--sigma"):
         standard_degradations("denoise", 1, sigma=300)
+
+
+def test_what_is_deblurred_holds_nothing_mirrored(photo) -> None:
+    scene, blurs = photo(130, 160), [GaussianBlur(sigma=1.6), BoxBlur(size=5)]
+    pixels = scene[20:110, 20:140]
+    lq, gt = Pair.degraded("a", lambda: pixels, blurs, 1).load()
+    assert lq.shape == gt.shape == (3, 90 - 2 * 10, 120 - 2 * 10), "7 and 3 pixels on every side"
+    whole = to_tensor(pixels)
+    assert torch.equal(gt, whole[:, 10:-10, 10:-10])
+    real = degrade(to_tensor(scene)[None], blurs, seeded("a"))[0, :, 30:100, 30:130]
+    assert torch.allclose(lq, real, atol=1e-5), "as if the scene around it were blurred with it"
+    shaken = Pair.degraded("b", lambda: pixels, [CameraShake(size=(9, 19))], 1)
+    kernel = CameraShake(size=(9, 19)).kernels(1, seeded("b"))
+    reach = kernel.shape[-1] // 2
+    assert torch.equal(shaken.load()[0], blur(whole[None], kernel)[0, :, reach:-reach, reach:-reach])
+    with pytest.raises(InputError, match="leaves nothing of it"):
+        Pair.degraded("a", lambda: pixels[:14], [GaussianBlur(sigma=1.6)], 1).load()
+
+
+def test_blurred_and_shrunk_images_are_cropped_alike(photo) -> None:
+    lq, gt = Pair.degraded("a", lambda: photo(96, 96), [GaussianBlur(sigma=1.6), Downsample(scale=4)], 4).load()
+    assert lq.shape == (3, 20, 20) and gt.shape == (3, 80, 80)
+    assert psnr(baselines(4)["bicubic"](lq), gt) > 20
+    with pytest.raises(UsageError, match="scale of 4: 96x96 become 48x48"):
+        Pair.degraded("a", lambda: photo(96, 96), [Downsample(scale=2)], 4).load()
+
+
+def test_degradations_as_the_command_line_takes_them() -> None:
+    assert parse_degradation("gaussian-blur:sigma=1.6") == GaussianBlur(sigma=(1.6, 1.6))
+    assert parse_degradation("camera-shake:size=[13, 27],linear=true") == CameraShake(size=(13, 27), linear=True)
+    assert parse_degradation("gaussian:colour=grey,sigma=0.1") == Gaussian(colour="grey", sigma=(0.1, 0.1))
+    assert parse_degradation("gaussian-blur") == GaussianBlur()
+    for text, message in (
+        ("gausian-blur", "no degradation is named 'gausian-blur'; did you mean 'gaussian-blur'"),
+        ("gaussian-blur:sgima=1", "unknown key 'sgima'"),
+        ("gaussian-blur:sigma=-1", "'sigma': must lie between 0 and 50"),
+        ("gaussian-blur:1.6", "'1.6' is not setting=value"),
+    ):
+        with pytest.raises(RecipeError, match=message):
+            parse_degradation(text)
+
+
+def test_classical_methods_are_told_what_happened(photo) -> None:
+    def gains(*degradations) -> dict[str, float]:
+        pair = Pair.degraded("a", lambda: photo(128, 128), degradations, 1)
+        lq, gt = pair.load()
+        return {name: psnr(method(lq), gt) - psnr(lq, gt) for name, method in classical_methods(pair).items()}
+
+    noisy = gains(*white_noise(25))
+    assert list(noisy) == ["non-local-means-told-sigma"] and noisy["non-local-means-told-sigma"] > 3
+    for shake in (CameraShake(size=(9, 15)), GaussianBlur(sigma=(1, 2))):
+        blurred = gains(shake, *white_noise(1))
+        assert list(blurred) == ["richardson-lucy-told-kernel"] and blurred["richardson-lucy-told-kernel"] > 1.5
+    assert gains() == gains(*white_noise(0)) == gains(Gaussian(sigma=(0, 0.1))) == {}
+    assert gains(CameraShake(probability=0.5)) == {}
+
+
+def test_richardson_lucy_is_that_of_scikit_image_where_no_edge_is_near(photo) -> None:
+    from skimage.restoration import richardson_lucy as reference
+
+    kernel = CameraShake(size=(5, 9)).kernels(1, seeded("a"))
+    lq = blur(to_tensor(photo(160, 160))[None], kernel)[0]
+    expected = reference(lq[0].double().numpy(), kernel[0].double().numpy(), num_iter=5)
+    middle = slice(60, 100)
+    ours = richardson_lucy(lq, kernel[0], iterations=5)[0, middle, middle].double()
+    assert torch.allclose(ours, torch.from_numpy(expected)[middle, middle], atol=1e-4)

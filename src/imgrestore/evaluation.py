@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,18 +14,22 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Generator, Tensor
 
+from imgrestore.classical import told
 from imgrestore.codecs import find_images, read_image
 from imgrestore.datasets.pairs import match_names
-from imgrestore.degradations.contract import Degradation, degrade
+from imgrestore.degradations.blur import Blur
+from imgrestore.degradations.contract import Degradation
 from imgrestore.degradations.downsample import Downsample
 from imgrestore.degradations.gaussian import Gaussian
 from imgrestore.degradations.quantize import Quantize
-from imgrestore.errors import InputError, UsageError
+from imgrestore.errors import InputError, RecipeError, UsageError
 from imgrestore.filters import resize
 from imgrestore.image import scaled_size
 from imgrestore.metrics import METRICS, Protocol
+from imgrestore.parts import check
+from imgrestore.recipes.files import toml_value
 from imgrestore.report import Report, Score
 
 Method = Callable[[Tensor], Tensor]
@@ -39,17 +44,22 @@ class Pair:
         name: What tables call it.
         load: Gives the two as float RGB (3, h, w) and (3, H, W) in [0, 1]; called when they are needed.
         scale: H / h.
+        degradations: What made the low-quality image, where it is known.
     """
 
     name: str
     load: Callable[[], tuple[Tensor, Tensor]]
     scale: int
+    degradations: Sequence[Degradation] = ()
 
     @classmethod
     def degraded(
         cls, name: str, pixels: Callable[[], NDArray[np.uint8]], degradations: Sequence[Degradation], scale: int
     ) -> Pair:
         """Make a pair from ground truth: cropped to multiples of ``scale``, degraded with a seed of its name.
+
+        Beyond the edges of an image a blur finds nothing and takes the image mirrored there. What is partly made of
+        that, as far inside as the kernel reaches, is cut off both images.
 
         Args:
             name: What tables call it.
@@ -64,10 +74,36 @@ class Pair:
             if not height or not width:
                 raise InputError(f"{name}: too small to be shrunk {scale} times")
             gt = to_tensor(photo)[:, :height, :width]
-            generator = torch.Generator().manual_seed(zlib.crc32(os.fsencode(Path(name).stem)))
-            return degrade(gt[None], degradations, generator)[0], gt
+            lq, reach = _degraded(gt, degradations, seeded(name))
+            if (lq.shape[1] * scale, lq.shape[2] * scale) != (height, width):
+                sizes = f"{width}x{height} become {lq.shape[2]}x{lq.shape[1]}"
+                raise UsageError(f"the degradations do not shrink by the model's scale of {scale}: {sizes}")
+            margin = math.ceil(reach / scale)
+            if 2 * margin >= min(lq.shape[1:]):
+                raise InputError(f"{name}: too small, a blur that reaches {reach} pixels leaves nothing of it")
+            return _without_border(lq, margin), _without_border(gt, margin * scale)
 
-        return cls(name, load, scale)
+        return cls(name, load, scale, tuple(degradations))
+
+
+def seeded(name: str) -> Generator:
+    """Return the source of everything random in the pair of this name, whatever folder and format it comes from."""
+    return Generator().manual_seed(zlib.crc32(os.fsencode(Path(name).stem)))
+
+
+def _degraded(gt: Tensor, degradations: Sequence[Degradation], generator: Generator) -> tuple[Tensor, int]:
+    """Degrade an image (3, H, W) and tell how many of its pixels from the edge blurs have reached beyond it."""
+    lq, reach = gt[None], 0
+    for degradation in degradations:
+        if isinstance(degradation, Blur):
+            kernel = degradation.kernels(1, generator.clone_state())
+            reach += kernel.shape[-1] // 2 * (gt.shape[-1] // lq.shape[-1])
+        lq = degradation(lq, generator)
+    return lq[0], reach
+
+
+def _without_border(image: Tensor, margin: int) -> Tensor:
+    return image[:, margin : image.shape[1] - margin, margin : image.shape[2] - margin]
 
 
 def to_tensor(pixels: NDArray[np.uint8]) -> Tensor:
@@ -116,27 +152,64 @@ def _load_pair(lq_path: Path, gt_path: Path, scale: int) -> tuple[Tensor, Tensor
     return lq, gt
 
 
-def standard_degradations(task: str, scale: int, sigma: float = 25.0) -> list[Degradation]:
+STANDARD_SIGMA = {"denoise": 25.0, "deblur": 2.0}
+"""Noise that models of a task are measured on when none is named, in levels of 255."""
+
+STANDARD_BLUR = "gaussian-blur:sigma=1.6"
+"""Blur that models are measured on when none is named."""
+
+
+def standard_degradations(task: str, scale: int, sigma: float | None = None) -> list[Degradation]:
     """Return what makes test images out of ground truth when no low-quality images are given.
 
     Upscaling: the literature's bicubic degradation, rounded to 8 bits. Denoising: white Gaussian noise, not clipped and
-    not rounded.
+    not rounded. Deblurring: a Gaussian blur of sigma 1.6 pixels, and a little of such noise.
 
     Args:
         task: What the model is for.
         scale: Its enlargement.
-        sigma: Standard deviation of the noise in levels of 255.
+        sigma: Standard deviation of the noise in levels of 255; by default :data:`STANDARD_SIGMA`, else none.
 
     Raises:
-        UsageError: The task has no standard yet, or there is no such noise.
+        UsageError: There is no such task, or no such noise.
     """
-    if task == "denoise":
-        if not 0 <= sigma <= 255:
-            raise UsageError(f"--sigma must be between 0 and 255, got {sigma:g}")
-        return [Gaussian(sigma=(sigma / 255, sigma / 255))]
-    if task != "upscale":
+    happening: dict[str, list[Degradation]] = {
+        "upscale": [Downsample(scale=scale), Quantize()],
+        "denoise": [],
+        "deblur": [parse_degradation(STANDARD_BLUR)],
+    }
+    if task not in happening:
         raise UsageError(f"the task {task!r} has no standard degradation", hint="give low-quality images with --lq")
-    return [Downsample(scale=scale), Quantize()]
+    return [*happening[task], *white_noise(STANDARD_SIGMA.get(task) if sigma is None else sigma)]
+
+
+def white_noise(sigma: float | None) -> list[Degradation]:
+    """Return white Gaussian noise of ``sigma`` levels of 255, neither clipped nor rounded, or nothing for None."""
+    if sigma is None:
+        return []
+    if not 0 <= sigma <= 255:
+        raise UsageError(f"--sigma must be between 0 and 255, got {sigma:g}")
+    return [Gaussian(sigma=(sigma / 255, sigma / 255))]
+
+
+def parse_degradation(text: str) -> Degradation:
+    """Read a degradation as the command line takes it: ``kind`` or ``kind:setting=value,setting=value``.
+
+    Settings and values are those of recipes: ``camera-shake:size=[13,27],linear=true``.
+
+    Raises:
+        RecipeError: There is no such degradation or setting, or it cannot have that value.
+    """
+    kind, _, settings = text.partition(":")
+    table: dict[str, Any] = {"kind": kind.strip()}
+    for setting in re.split(r",(?![^\[]*\])", settings) if settings.strip() else []:
+        key, equals, value = setting.partition("=")
+        if not equals:
+            raise RecipeError(
+                f"--degrade {text}: {setting!r} is not setting=value", hint="for example gaussian-blur:sigma=1.6"
+            )
+        table[key.strip()] = toml_value(value)
+    return check(Degradation, table, f"--degrade {text}: ")  # type: ignore[type-abstract]
 
 
 def baselines(scale: float) -> dict[str, Method]:
@@ -148,6 +221,11 @@ def baselines(scale: float) -> dict[str, Method]:
         return lambda lq: resize(lq, scaled_size(lq.shape[-1], lq.shape[-2], scale)[::-1], kernel)
 
     return {"nearest": enlarged("nearest"), "bicubic": enlarged("bicubic")}
+
+
+def classical_methods(pair: Pair) -> dict[str, Method]:
+    """Return the classical methods for a pair, each told what a blind model has to find out; see :func:`told`."""
+    return dict(told(pair.degradations, seeded(pair.name)))
 
 
 def evaluate(

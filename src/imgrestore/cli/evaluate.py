@@ -38,7 +38,17 @@ def evaluate(
         Path | None, typer.Option("--lq", help="Folder of low-quality images with the same names; made if absent.")
     ] = None,
     scale: Annotated[int | None, typer.Option("--scale", "-s", help="Enlargement.")] = None,
-    sigma: Annotated[float, typer.Option(help="Noise that denoisers are measured on, in levels of 255.")] = 25.0,
+    degrade: Annotated[
+        list[str] | None,
+        typer.Option(help="What makes low-quality images: gaussian-blur:sigma=1.6; several happen in their order."),
+    ] = None,
+    sigma: Annotated[
+        float | None,
+        typer.Option(help="White noise added last, in levels of 255; by default 25 for denoise, 2 for deblur."),
+    ] = None,
+    classical: Annotated[
+        bool, typer.Option("--classical", help="Also measure classical methods, told the noise or the kernel.")
+    ] = False,
     protocol: Annotated[str | None, typer.Option(help="y (luma) or rgb; y for upscaling by default.")] = None,
     require: Annotated[
         list[str] | None, typer.Option(help="Fail (exit code 1) unless it holds: 'psnr >= bicubic + 0.3'.")
@@ -63,7 +73,7 @@ def evaluate(
     if sum((csv, markdown, json)) > 1:
         raise UsageError("--csv, --markdown and --json all write to standard output", hint="use one of them")
     if paper is not None:
-        if model or lq or scale or protocol or require or csv:
+        if model or lq or scale or degrade or sigma or classical or protocol or require or csv:
             raise UsageError("--paper settles what is measured and how", hint="leave out --model and its options")
         evaluate_paper(paper, data, weights or [], device, markdown=markdown, json=json, record=record, sheets=sheets)
         return
@@ -71,6 +81,10 @@ def evaluate(
         raise UsageError("what is to be measured?", hint="name a --model, or a --paper")
     if len(data) > 1 or weights or sheets:
         raise UsageError("several --data, --weights and --sheets go with --paper", hint="name weights by --model")
+    if lq is not None and (degrade or sigma is not None or classical):
+        raise UsageError(
+            "--lq gives the low-quality images: nothing degrades them", hint="leave out --degrade, --sigma, --classical"
+        )
     folder = data[0]
     from imgrestore.evaluation import baselines
     from imgrestore.metrics import METRICS, PROTOCOLS
@@ -87,11 +101,12 @@ def evaluate(
         raise UsageError(f"no protocol is called {chosen!r}", hint=f"use {' or '.join(PROTOCOLS)}")
     for requirement in requirements:
         requirement.validate(tuple(METRICS), (*baselines(factor), *choices))
-    pairs = _pairs(folder, lq, first, factor, sigma)
-    noisy = f" sigma {sigma:g}" if lq is None and first.entry.task == "denoise" else ""
+    pairs = _pairs(folder, lq, first, factor, degrade or [], sigma)
+    made = [] if lq else _made(first.entry.task, degrade or [], sigma)
     restorers = _restorers(choices, device, computing(precision, tile, memory))
-    report = _measure(restorers, pairs, factor, chosen)
-    degraded = f"low-quality images from {lq}" if lq else f"degraded for {first.entry.task} x{factor}{noisy}"
+    report = _measure(restorers, pairs, factor, chosen, classical)
+    made_for = " ".join([f"degraded for {first.entry.task} x{factor}", *made])
+    degraded = f"low-quality images from {lq}" if lq else made_for
     note = f"{folder.resolve().name}: {len(pairs)} images, {degraded}; protocol {chosen}: {PROTOCOLS[chosen]}"
     console.say(note)
     console.table(report.rows(), to_stderr=True)
@@ -100,16 +115,31 @@ def evaluate(
             console.result(text())
     if record:
         for label, choice in choices.items():
-            _record(choice, label, report, f"{folder.resolve().name}{noisy}", pairs, device)
+            _record(choice, label, report, " ".join([folder.resolve().name, *made]), pairs, device)
     _gate(requirements, report, list(choices))
 
 
-def _pairs(data: Path, lq: Path | None, choice: Choice, scale: int, sigma: float) -> list[Pair]:
-    from imgrestore.evaluation import degraded_pairs, paired_folders, standard_degradations
+def _pairs(
+    data: Path, lq: Path | None, choice: Choice, scale: int, degrade: list[str], sigma: float | None
+) -> list[Pair]:
+    from imgrestore import evaluation
 
     if lq is not None:
-        return paired_folders(lq, data, scale)
-    return degraded_pairs(data, standard_degradations(choice.entry.task, scale, sigma), scale)
+        return evaluation.paired_folders(lq, data, scale)
+    if degrade:
+        degradations = [*map(evaluation.parse_degradation, degrade), *evaluation.white_noise(sigma)]
+    else:
+        degradations = evaluation.standard_degradations(choice.entry.task, scale, sigma)
+    return evaluation.degraded_pairs(data, degradations, scale)
+
+
+def _made(task: str, degrade: list[str], sigma: float | None) -> list[str]:
+    """Return what tables and cards say of how low-quality images were made, beyond the task."""
+    from imgrestore.evaluation import STANDARD_BLUR, STANDARD_SIGMA
+
+    level = STANDARD_SIGMA.get(task) if sigma is None and not degrade else sigma
+    happened = [STANDARD_BLUR] if task == "deblur" and not degrade else degrade
+    return [*happened, *([] if level is None else [f"sigma {level:g}"])]
 
 
 def _restorers(choices: dict[str, Choice], device: str, options: dict[str, object]) -> dict[str, Restorer]:
@@ -118,15 +148,17 @@ def _restorers(choices: dict[str, Choice], device: str, options: dict[str, objec
     return {label: prepare(choice, device=device, **options) for label, choice in choices.items()}
 
 
-def _measure(restorers: dict[str, Restorer], pairs: list[Pair], scale: int, protocol: str) -> Report:
-    from imgrestore.evaluation import baselines, evaluate
+def _measure(
+    restorers: dict[str, Restorer], pairs: list[Pair], scale: int, protocol: str, classical: bool = False
+) -> Report:
+    from imgrestore.evaluation import baselines, classical_methods, evaluate
     from imgrestore.report import Report, Score
 
     ours = {label: restorer.restore_tensor for label, restorer in restorers.items()}
-    methods = {**baselines(scale), **ours}
     scores: list[Score] = []
     with console.meter("measuring", len(pairs), "images") as meter:
         for pair in pairs:
+            methods = {**baselines(scale), **(classical_methods(pair) if classical else {}), **ours}
             scores += evaluate(methods, [pair], protocol)  # type: ignore[arg-type]
             meter.advance(1)
     return Report(scores, protocol)

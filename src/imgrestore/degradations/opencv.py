@@ -34,6 +34,13 @@ def median(picture: Picture, size: int) -> Picture:
     return _levels(cv2.medianBlur(picture, size))
 
 
+def non_local_means(picture: Picture, strength: float) -> Picture:
+    """Replace each pixel by the mean of those whose surroundings look alike; ``strength`` is in grey levels."""
+    pixels = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
+    smooth = cv2.fastNlMeansDenoisingColored(pixels, None, strength, strength, 7, 21)
+    return _levels(cv2.cvtColor(smooth, cv2.COLOR_BGR2RGB))
+
+
 def jpeg(picture: Picture, quality: int, subsampling: Subsampling) -> Picture:
     """Encode a picture as JPEG of quality 1 … 100 and decode it."""
     sampling = [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, _SUBSAMPLING[subsampling]]

@@ -82,7 +82,7 @@ def override(table: Table, change: str) -> None:
         raise RecipeError(f"--set {change}: not of the form key=value", hint="for example --set steps=1000")
     if len(path) == 1:
         path = [_home(path[0], table), path[0]]
-    nested: Any = {path[-1]: _value(text)}
+    nested: Any = {path[-1]: toml_value(text)}
     owner: Any = table
     for step in path[:-1]:
         if isinstance(owner, list) and step.isdigit() and int(step) < len(owner):
@@ -102,7 +102,8 @@ def override(table: Table, change: str) -> None:
     owner.update(merged)
 
 
-def _value(text: str) -> Any:
+def toml_value(text: str) -> Any:
+    """Read a value as TOML writes it; anything else is text."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
