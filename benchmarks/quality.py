@@ -102,11 +102,12 @@ class Scores:
     def __init__(self, path: Path | None) -> None:
         """Read what is known."""
         self.path = path
-        self.known: dict[str, dict[str, float]] = json.loads(path.read_text()) if path and path.exists() else {}
+        self.known: dict[str, dict[str, float | str]] = json.loads(path.read_text()) if path and path.exists() else {}
 
     def add(self, key: str, report: Report, method: str) -> None:
-        """Keep the means of a method."""
-        self.known[key] = {metric: report.mean(method, metric) for metric in report.metrics}
+        """Keep the means of a method; JSON knows no infinity, which is kept as text."""
+        means = {metric: report.mean(method, metric) for metric in report.metrics}
+        self.known[key] = {metric: mean if math.isfinite(mean) else str(mean) for metric, mean in means.items()}
         if self.path:
             self.path.write_text(json.dumps(self.known, indent=1) + "\n")
 
@@ -158,7 +159,7 @@ def measure(
         kept.add(keys[name], Report(scores, table.protocol), name)
     if missing:
         print(file=sys.stderr)
-    return {name: kept.known[keys[name]]["psnr"] for name in names}
+    return {name: float(kept.known[keys[name]]["psnr"]) for name in names}
 
 
 def markdown(columns: dict[str, dict[str, float]]) -> str:
