@@ -9,7 +9,6 @@ size the input is folded into channels first (as in K. Zhang et al., "FFDNet", I
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, pixel_shuffle, pixel_unshuffle
 
@@ -29,8 +28,8 @@ class ResidualBlock(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Add what the two convolutions find."""
-        added: Tensor = self.second(torch.relu(self.first(features)))
-        return features + added
+        added: Tensor = self.second(self.first(features).relu_())
+        return added.add_(features)
 
 
 class _ResNet(RestorationModel):
@@ -58,7 +57,7 @@ class _ResNet(RestorationModel):
     def added(self, lq: Tensor) -> Tensor:
         """Return what the trunk adds to the skip, in float32."""
         features = self.head(pixel_unshuffle(lq.to(self.head.weight.dtype), self.fold))
-        detail = self.tail(features + self.merge(self.body(features)))
+        detail = self.tail(self.merge(self.body(features)).add_(features))
         return pixel_shuffle(detail, self.spread).float()
 
 
