@@ -17,7 +17,7 @@ LAYERS = [
         "registry parts files manifest",
         "image rows filters color sizes tiling spectrum devices distributed conversion tensors",
         "models degradations codecs cards",
-        "losses weights datasets optimizers schedules catalogue",
+        "losses weights datasets optimizers schedules catalogue diagnosis",
         "recipes metrics report classical engine blending network "
         "names inputs limits provenance jobs space ledger making",
         "evaluation papers batch verification comparison api",
@@ -29,7 +29,7 @@ LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 OWNERS = {
     "pyvips": {"codecs"},
     "PIL": {"codecs"},
-    "skimage": {"metrics"},
+    "skimage": {"metrics", "diagnosis"},
     "pytorch_msssim": {"metrics"},
     "pydantic": {"parts", "recipes"},
     "tomli_w": {"recipes"},
