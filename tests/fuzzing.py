@@ -21,12 +21,13 @@ import tifffile
 import torch
 from PIL import Image as PillowImage
 
-from imgrestore.api import load_model
 from imgrestore.batch import run
 from imgrestore.catalogue import choose
 from imgrestore.codecs import ReadOptions, SaveOptions, open_image
 from imgrestore.errors import ImgrestoreError
 from imgrestore.jobs import Request, plan
+from imgrestore.methods import ready
+from imgrestore.provenance import Carrying
 
 MEMORY = 3 * 2**30
 """Bytes, most of which are torch's own."""
@@ -185,7 +186,8 @@ def read(content: bytes, name: str, options: ReadOptions) -> None:
 def main(seed: int, first: int, seconds: float, folder: Path) -> None:
     originals = samples()
     torch.set_num_threads(1)
-    restorer, choice = load_model("bicubic", 2, device="cpu"), choose("bicubic", 2)
+    choice = choose("bicubic", 2)
+    method = ready(choice, Carrying(), device="cpu")
     output = folder / "output"
     output.mkdir(exist_ok=True)
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
@@ -199,7 +201,7 @@ def main(seed: int, first: int, seconds: float, folder: Path) -> None:
         read(content, name, options)
         if rng.random() < 0.2:
             request = Request([victim], output, into_folder=True, reading=replace(options, max_pixels=1_000_000))
-            for record in run(plan(request, choice).jobs, restorer, "bicubic", SaveOptions(), lambda _: None):
+            for record in run(plan(request, choice).jobs, lambda job: method, "bicubic", SaveOptions(), lambda _: None):
                 written = [path for path in output.iterdir() if record.status == "failed" or path.name[0] == "."]
                 assert not written, f"{record} left {written}"
             for path in output.iterdir():

@@ -19,8 +19,8 @@ LAYERS = [
         "models degradations codecs cards",
         "losses weights datasets optimizers schedules catalogue diagnosis",
         "recipes metrics report classical engine blending network "
-        "names inputs limits provenance jobs space ledger making",
-        "evaluation papers batch verification comparison api",
+        "names inputs limits provenance jobs space ledger making treatment",
+        "evaluation papers batch methods verification comparison api",
         "training sheet",
         "cli",
     )

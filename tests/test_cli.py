@@ -130,7 +130,7 @@ def test_a_reader_that_goes_away_ends_quietly(picture: Path) -> None:
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_interrupted_work_leaves_nothing_behind(tmp_path: Path, photo, number: int, code: int) -> None:
     PillowImage.fromarray(photo(600, 600)).save(tmp_path / "a.png")
-    command = [sys.executable, "-m", "imgrestore", "restore", "a.png", "-o", "b.png", "--tile", "16"]
+    command = [sys.executable, "-m", "imgrestore", "restore", "a.png", "-o", "b.png", "--scale", "4", "--tile", "16"]
     process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE)
     end = time.monotonic() + 60
     while time.monotonic() < end and not any(path.name.startswith(".") for path in tmp_path.iterdir()):
@@ -165,7 +165,7 @@ def test_every_saving_option_changes_the_result(picture: Path, tmp_path: Path) -
 
 def test_dry_run_writes_nothing(picture: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(picture.parent)
-    code, stdout, _ = invoke("restore", "a.png", "--dry-run")
+    code, stdout, _ = invoke("restore", "a.png", "--task", "upscale", "--dry-run")
     assert code == 0 and stdout == "a.png -> a_resnet-sr_4x.png (50x40 -> 200x160, png)\n"
     assert [path.name for path in picture.parent.iterdir()] == ["a.png"]
 

@@ -369,7 +369,7 @@ app.main()
 )
 def test_a_signal_ends_the_run_even_inside_a_long_step(sent: int, patience: float, code: int, photos: Path) -> None:
     assert signals._PATIENCE < 5
-    arguments = [str(patience), "restore", "in", "-o", "out"]
+    arguments = [str(patience), "restore", "in", "-o", "out", "--scale", "2"]
     process = subprocess.Popen([sys.executable, "-c", STANDSTILL, *arguments], stderr=subprocess.PIPE)
     while not unfinished(Path("out")):
         assert process.poll() is None
@@ -380,7 +380,7 @@ def test_a_signal_ends_the_run_even_inside_a_long_step(sent: int, patience: floa
         process.send_signal(signal.SIGINT)
     stderr = process.communicate(timeout=100)[1].decode()
     assert process.returncode == code
-    assert stderr == "interrupted: 0 of 3 restored; go on with: imgrestore restore in -o out --resume\n"
+    assert stderr == "interrupted: 0 of 3 restored; go on with: imgrestore restore in -o out --scale 2 --resume\n"
     assert not unfinished(Path("out"))
 
 

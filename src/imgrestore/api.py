@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imgrestore.catalogue import Choice, choose
+from imgrestore.catalogue import Choice, Remedies, choose
 from imgrestore.codecs import ReadOptions, open_image
 from imgrestore.conversion import Colour, Conversion
 from imgrestore.devices import Precision, choose_device
+from imgrestore.diagnosis import diagnose
 from imgrestore.engine import DEFAULT_MEMORY, Restorer
 from imgrestore.image import Header, Image, ImageStream
+from imgrestore.models.contract import RestorationModel
+from imgrestore.models.in_turn import InTurn
 from imgrestore.sizes import Target
 from imgrestore.tiling import Region
 from imgrestore.weights import build, load_weights
@@ -56,12 +59,19 @@ def load_model(
 
 def prepare(choice: Choice, *, device: str, **options: Any) -> Restorer:
     """Load what :func:`imgrestore.catalogue.choose` chose; the options are those of :class:`Restorer`."""
-    if choice.weights is None:
-        network, loss = build(choice.entry.name, {"scale": choice.scale}), None
-    else:
-        network, card = load_weights(choice.weights)
-        loss = card.bf16_loss_db
+    loaded = [_network(step) for step in choice.steps]
+    losses = [loss for _, loss in loaded if loss is not None]
+    loss = sum(losses) if len(losses) == len(loaded) else None
+    network = loaded[0][0] if len(loaded) == 1 else InTurn([network for network, _ in loaded])
     return Restorer(network, choice.scale, choose_device(device), bf16_loss_db=loss, **options)
+
+
+def _network(choice: Choice) -> tuple[RestorationModel, float | None]:
+    """Return a network and the PSNR that bfloat16 costs it, if that was measured."""
+    if choice.weights is None:
+        return build(choice.entry.name, {"scale": choice.scale}), None
+    network, card = load_weights(choice.weights)
+    return network, card.bf16_loss_db
 
 
 def restore(
@@ -80,7 +90,8 @@ def restore(
 
     Args:
         image: An :class:`Image`, a numpy array, a PIL image, or the path of a file.
-        model: Name of a model, path of a weights file, or what :func:`load_model` returned.
+        model: Name of a model, path of a weights file, what :func:`load_model` returned, or ``"auto"``: the image's
+            damage decides, as ``imgrestore restore`` does where no model is named.
         scale: Enlargement factor; :func:`load_model` has its own.
         size: Exact width and height of the result in pixels, or a :class:`Target`, which keeps the proportions.
         crop: Left, top, width and height of the part of the result that is wanted, in pixels: only that is computed,
@@ -96,31 +107,46 @@ def restore(
 
     Raises:
         ImgrestoreError: The model or the file cannot be used, or the crop lies outside the result.
-        ValueError: An array that is not an image, options for a model that is loaded already, or a result of 16 bits
-            in colour for PIL, which cannot hold it.
+        ValueError: An array that is not an image, options for a model that is loaded already, a scale for ``"auto"``,
+            or a result of 16 bits in colour for PIL, which cannot hold it.
     """
     conversion = Conversion(depth, Colour.parse(background) if background is not None else None)
     if isinstance(model, Restorer):
         if scale is not None or options:
             raise ValueError("a loaded model has its scale and options already; give them to load_model")
         restorer = model
+    elif model == "auto":
+        if scale is not None:
+            raise ValueError("'auto' keeps an image's size; name a model that enlarges")
+        found = diagnose(_opened(image, reading))
+        choice = Remedies.shipped().against(found.damage) or choose("nearest", 1)
+        restorer = prepare(choice, **({"device": "auto"} | options))
     else:
         restorer = load_model(model, scale, **options)
-
-    def restored(source: ImageStream) -> Image:
-        return restorer.stream(source, _size(size, source.header, restorer), crop and Region(*crop), conversion).read()
-
-    if isinstance(image, str | Path):
-        return restored(open_image(Path(image), options=reading))
-    if isinstance(image, Image):
-        return restored(image.stream())
+    source = _opened(image, reading)
+    restored = restorer.stream(source, _size(size, source.header, restorer), crop and Region(*crop), conversion).read()
+    if isinstance(image, str | Path | Image):
+        return restored
     if isinstance(image, np.ndarray):
-        pixels = restored(Image.from_array(image).stream()).pixels
+        pixels = restored.pixels
         pixels = pixels.astype(image.dtype) if pixels.dtype.kind == "f" else pixels
         return pixels[..., 0] if image.ndim == 2 else pixels
-    from imgrestore.codecs.pillow import from_pillow, to_pillow
+    from imgrestore.codecs.pillow import to_pillow
 
-    return to_pillow(restored(from_pillow(image).stream()))
+    return to_pillow(restored)
+
+
+def _opened(image: Source | Picture, reading: ReadOptions | None) -> ImageStream:
+    """Return the rows of an image, whatever form it is given in."""
+    if isinstance(image, str | Path):
+        return open_image(Path(image), options=reading)
+    if isinstance(image, Image):
+        return image.stream()
+    if isinstance(image, np.ndarray):
+        return Image.from_array(image).stream()
+    from imgrestore.codecs.pillow import from_pillow
+
+    return from_pillow(image).stream()
 
 
 def _size(wanted: Target | tuple[int, int] | None, header: Header, restorer: Restorer) -> tuple[int, int] | None:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from imgrestore.codecs import SaveOptions, open_image, write_image
 from imgrestore.engine import Restorer
@@ -23,6 +24,7 @@ from imgrestore.jobs import STREAM, Job
 from imgrestore.ledger import Ledger, identity
 from imgrestore.making import Making
 from imgrestore.manifest import Entry
+from imgrestore.methods import Method
 from imgrestore.provenance import Carrying
 
 _M_ARENA_MAX = -8
@@ -34,23 +36,27 @@ class Record:
     """What became of one input.
 
     Attributes:
-        status: ``"done"``, ``"failed"``, or ``"skipped"``: its output is there from an earlier run.
+        status: ``"done"``, ``"failed"``, ``"skipped"``: its output is there from an earlier run, or ``"left"``: there
+            was nothing to restore, and no output is written.
         input: The input as it was named.
         output: The output, or None if there is none.
         input_width: Width of the input in pixels, or None if that is not known.
         input_height: Height of the input in pixels, or None if that is not known.
         width: Width of the result in pixels, or None if there is none.
         height: Height of the result in pixels, or None if there is none.
-        model: Name of the model.
+        model: Name of the model, or None if the file was taken as it is.
         scale: Enlargement, or None if nothing was made.
         device: Where it was computed, or None if nothing was.
         precision: Arithmetic used, or None if nothing was computed.
         tile: Height and width of the tiles in input pixels, or None if there were none.
         seconds: Wall-clock seconds.
+        found: What was estimated of its damage, or None if that was not asked.
+        did: Tasks of the models that treated it, or None if that was not asked.
         warnings: What a person should know.
         error_code: What kind of error it failed with, or None; see :class:`imgrestore.errors.ImgrestoreError`.
         error: Why it failed, or None.
         hint: How to put it right, or None.
+        said: What was found and done, in words; no part of the table.
         trace: Where in the code it failed; no part of the table.
     """
 
@@ -67,16 +73,19 @@ class Record:
     precision: str | None = None
     tile: tuple[int, int] | None = None
     seconds: float = 0.0
+    found: dict[str, object] | None = None
+    did: tuple[str, ...] | None = None
     warnings: tuple[str, ...] = ()
     error_code: str | None = None
     error: str | None = None
     hint: str | None = None
+    said: str = ""
     trace: str = ""
 
     def table(self) -> dict[str, object]:
         """Return the record as plain data for JSON."""
         table = asdict(self)
-        del table["trace"]
+        del table["said"], table["trace"]
         return table
 
 
@@ -93,23 +102,21 @@ def skipped(job: Job, label: str) -> Record:
 
 def run(
     jobs: Sequence[Job],
-    restorer: Restorer,
+    method_of: Callable[[Job], Method],
     label: str,
     options: SaveOptions,
     advance: Callable[[int], None],
     ledger: Ledger | None = None,
-    carrying: Carrying | None = None,
 ) -> Iterator[Record]:
     """Restore images one after the other; a failure is recorded and the next one begins.
 
     Args:
         jobs: What to do.
-        restorer: The model.
-        label: Its name.
+        method_of: Tells how each is done.
+        label: What records call the method where it is not known.
         options: How results are compressed.
         advance: Told how many more pixels of results are done.
         ledger: Where it is written down for ``--resume``.
-        carrying: What outputs carry besides pixels; by default what their inputs carried.
 
     Yields:
         One record per job, when it has ended.
@@ -122,16 +129,21 @@ def run(
         began = time.monotonic()
         done = 0
         entry: Entry | None = None
+        method: Method | None = None
 
         def count(pixels: int) -> None:
             nonlocal done
             done += pixels
             advance(pixels)
 
-        restorer.notices.clear()
         try:
             entry = ledger.open_entry(job) if ledger is not None else None
-            warnings = _restore(job, restorer, options, count, carrying or Carrying(), ledger, entry)
+            method = method_of(job)
+            if not method.written:
+                advance(job.pixels)
+                yield _left(job, method, _since(began))
+                continue
+            warnings = _restore(job, method, options, count, ledger, entry)
         except BrokenPipeError:
             raise  # nobody reads the results any more
         except Exception as error:  # whatever is wrong with one image, or with our code for it, ends no batch
@@ -143,8 +155,9 @@ def run(
                 failed(job.name, problem),
                 input_width=job.header.width,
                 input_height=job.header.height,
-                model=label,
+                model=method.name if method is not None else label,
                 seconds=seconds,
+                **_told(method),
                 warnings=unwritten,
                 trace="".join(traceback.format_exception(error)),
             )
@@ -152,13 +165,33 @@ def run(
         seconds = _since(began)
         unwritten = noted(partial(ledger.done, job, entry, seconds)) if ledger is not None and entry is not None else ()
         yield replace(
-            _of(job, label),
-            device=restorer.device.type,
-            precision=str(restorer.precision),
-            tile=restorer.tile_in_use(job.header.width),
+            _of(job, method.name),
+            **_computed(job, method.restorer),
             seconds=seconds,
-            warnings=tuple(dict.fromkeys((*warnings, *restorer.notices, *unwritten))),
+            **_told(method),
+            warnings=tuple(dict.fromkeys((*warnings, *unwritten))),
         )
+
+
+def _computed(job: Job, restorer: Restorer | None) -> dict[str, Any]:
+    """Return where and how an image was computed."""
+    if restorer is None:
+        return {}
+    tile = restorer.tile_in_use(job.header.width)
+    return {"device": restorer.device.type, "precision": str(restorer.precision), "tile": tile}
+
+
+def _told(method: Method | None) -> dict[str, Any]:
+    """Return what a record says of what was found and done."""
+    if method is None or method.treatment is None:
+        return {}
+    return {"found": method.treatment.found(), "did": method.treatment.did, "said": method.said}
+
+
+def _left(job: Job, method: Method, seconds: float) -> Record:
+    """Return the record of an input with nothing to restore, and without an output."""
+    same = replace(_of(job, None), status="left", output=None, width=None, height=None, scale=None)
+    return replace(same, seconds=seconds, **_told(method))
 
 
 def _as_problem(job: Job, error: Exception) -> ImgrestoreError:
@@ -177,7 +210,7 @@ def noted(write: Callable[[], None]) -> tuple[str, ...]:
     return ()
 
 
-def _of(job: Job, label: str) -> Record:
+def _of(job: Job, label: str | None) -> Record:
     return Record(
         status="done",
         input=job.name,
@@ -210,31 +243,59 @@ def _heaps_shared() -> Callable[[], object]:
 
 def _restore(
     job: Job,
-    restorer: Restorer,
+    method: Method,
     options: SaveOptions,
     advance: Callable[[int], None],
-    carrying: Carrying,
     ledger: Ledger | None,
     entry: Entry | None,
 ) -> list[str]:
     """Restore one image and return what a person should know."""
-    source = open_image(job.content if job.content is not None else job.source, job.name, job.reading)
-    restored = restorer.stream(source, (job.width, job.height), job.crop, job.conversion)
-    facts = Making.of(job, restorer, options, _digest(job, entry)).table() if carrying.stamp is not None else {}
-    metadata, notes = carrying.of(restored.header.metadata, facts)
-    shown = ImageStream(replace(restored.header, metadata=metadata), counted(restored.bands, advance))
+    if method.restorer is None:
+        write = partial(_copy, job, advance)
+    else:
+        write = partial(_compute, job, method.restorer, method.carrying, options, advance, entry)
     if job.destination == STREAM:
-        return [*restored.notices, *notes, *_to_stdout(shown, job, options)]
+        return _to_stdout(write, job)
     try:
         job.destination.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"{job.destination.parent}: cannot be made ({error.strerror})") from None
     with replacing(job.destination) as temporary:
-        lost = write_image(shown, temporary, job.form, options)
-        late = _keep_times(job.source, temporary) if carrying.times else ()
+        notes = write(temporary)
+        late = _keep_times(job.source, temporary) if method.carrying.times else ()
         size = temporary.stat().st_size
         unwritten = noted(partial(ledger.writing, entry, size)) if ledger is not None and entry is not None else ()
-    return [*restored.notices, *notes, *lost, *late, *unwritten]
+    return [*notes, *late, *unwritten]
+
+
+def _compute(
+    job: Job,
+    restorer: Restorer,
+    carrying: Carrying,
+    options: SaveOptions,
+    advance: Callable[[int], None],
+    entry: Entry | None,
+    path: Path,
+) -> list[str]:
+    """Write the restored image to ``path``."""
+    restorer.notices.clear()
+    source = open_image(job.content if job.content is not None else job.source, job.name, job.reading)
+    restored = restorer.stream(source, (job.width, job.height), job.crop, job.conversion)
+    facts = Making.of(job, restorer, options, _digest(job, entry)).table() if carrying.stamp is not None else {}
+    metadata, notes = carrying.of(restored.header.metadata, facts)
+    shown = ImageStream(replace(restored.header, metadata=metadata), counted(restored.bands, advance))
+    lost = write_image(shown, path, job.form, options)
+    return [*restored.notices, *notes, *lost, *restorer.notices]
+
+
+def _copy(job: Job, advance: Callable[[int], None], path: Path) -> list[str]:
+    """Write the input's bytes to ``path``."""
+    if job.content is not None:
+        path.write_bytes(job.content)
+    else:
+        shutil.copyfile(job.source, path)
+    advance(job.pixels)
+    return []
 
 
 def _digest(job: Job, entry: Entry | None) -> str | None:
@@ -257,7 +318,7 @@ def _keep_times(source: Path, output: Path) -> tuple[str, ...]:
     return ()
 
 
-def _to_stdout(stream: ImageStream, job: Job, options: SaveOptions) -> list[str]:
+def _to_stdout(write: Callable[[Path], list[str]], job: Job) -> list[str]:
     """Write to standard output once the whole image is known to be good."""
     try:
         folder = Path(tempfile.mkdtemp(prefix="imgrestore-"))
@@ -265,11 +326,11 @@ def _to_stdout(stream: ImageStream, job: Job, options: SaveOptions) -> list[str]
         raise OutputError(f"{tempfile.gettempdir()}: cannot be written ({error.strerror})") from None
     with unfinished(folder):
         finished = folder / f"result{job.form.extensions[0]}"
-        lost = write_image(stream, finished, job.form, options)
+        notes = write(finished)
         with finished.open("rb") as file, writing_to_stdout():
             shutil.copyfileobj(file, sys.stdout.buffer)
             sys.stdout.buffer.flush()
-    return lost
+    return notes
 
 
 def counted(bands: Iterator[Pixels], advance: Callable[[int], None]) -> Iterator[Pixels]:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
 from pathlib import Path
+from typing import ClassVar
 
 from imgrestore import registry
 from imgrestore.cards import Card, read_card, shipped
 from imgrestore.errors import UsageError, WeightsError
+from imgrestore.manifest import content_hash
 from imgrestore.registry import ModelEntry
 
 _PICKLED = (".pth", ".pt", ".ckpt", ".bin", ".pkl", ".onnx")
 """Endings of weights in formats that are not read."""
 
-DEFAULT_MODELS = {"upscale": "resnet-sr", "denoise": "resnet-denoise"}
-"""The model that does a task when none is named."""
+DEFAULT_MODELS = {"upscale": "resnet-sr", "denoise": "resnet-denoise", "deblur": "resnet-deblur"}
+"""The model that does a task when none is named, where weights for it are shipped."""
+
+THEN = "+"
+"""Stands between the names of models of which each restores what the one before it gives."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +34,7 @@ class Choice:
         network_scale: Enlargement by the network itself.
         scale: Enlargement of the result, reached by resampling if it is not the network's.
         card: What the weights say of themselves.
+        before: Models that restore the image first, one after the other, at its own size.
     """
 
     entry: ModelEntry
@@ -35,12 +42,43 @@ class Choice:
     network_scale: float
     scale: float
     card: Card | None = None
+    before: tuple[Choice, ...] = ()
+
+    @property
+    def steps(self) -> tuple[Choice, ...]:
+        """All models, in turn."""
+        return (*self.before, replace(self, before=()))
 
     @property
     def name(self) -> str:
         """What outputs and records call it: the model, or the weights file if that is not one of the shipped ones."""
+        if self.before:
+            return THEN.join(step.name for step in self.steps)
         own = self.weights is not None and self.weights not in shipped().values()
         return self.weights.stem if own and self.weights is not None else self.entry.name
+
+    @property
+    def model(self) -> str:
+        """Name of the model, or names of the models in turn, as :func:`choose` takes it for shipped weights."""
+        return THEN.join(step.entry.name for step in self.steps)
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the weights file, or of the weights files in turn; empty for a model without."""
+        return THEN.join("" if step.weights is None else content_hash(step.weights) for step in self.steps)
+
+    def after(self, first: Choice) -> Choice:
+        """Return the same for an image that another model restores first.
+
+        Raises:
+            UsageError: They cannot work one after the other.
+        """
+        if first.scale != 1 or not (first.entry.trained and self.entry.trained):
+            raise UsageError(
+                f"{first.name}{THEN}{self.name}: these models cannot work in turn",
+                hint="only networks can, and all but the last must keep an image's size",
+            )
+        return replace(self, before=(*first.steps, *self.before))
 
 
 def labelled(choices: Sequence[Choice]) -> dict[str, Choice]:
@@ -60,7 +98,7 @@ def choose(model: str, scale: float | None = None) -> Choice:
     """Settle which weights serve a request.
 
     Args:
-        model: Name of a model, or path of a weights file.
+        model: Name of a model, path of a weights file, or names that :data:`THEN` joins.
         scale: Enlargement factor wanted; the model's own by default. Where no network has it, the next larger one is
             taken and its result resampled down.
 
@@ -81,6 +119,9 @@ def choose(model: str, scale: float | None = None) -> Choice:
             f"{model}: only weights in the safetensors format are read",
             hint="other formats can hold programs; train anew",
         )
+    first, joined, last = model.partition(THEN)
+    if joined:
+        return choose(last, scale).after(choose(first))
     entry = registry.find_model(model)
     if not entry.trained:
         factor = scale or entry.default_scale
@@ -113,9 +154,49 @@ def task_model(task: str) -> str:
     Raises:
         UsageError: No model does it yet.
     """
-    if task not in DEFAULT_MODELS:
+    there = [known for known, model in DEFAULT_MODELS.items() if any(name == model for name, _ in shipped())]
+    if task not in there:
         raise UsageError(
             f"no model for the task {task!r} comes with this version",
-            hint=f"tasks with a model: {', '.join(DEFAULT_MODELS)}",
+            hint=f"tasks with a model: {', '.join(there)}",
         )
     return DEFAULT_MODELS[task]
+
+
+@dataclass(frozen=True)
+class Remedies:
+    """The models among which a photo's damage decides: the default ones that keep its size.
+
+    Attributes:
+        by_damage: The model that treats ``"noise"``, ``"jpeg"`` or ``"blur"``, where there is one, in the order in
+            which they work.
+    """
+
+    by_damage: Mapping[str, Choice]
+    name: ClassVar[str] = "auto"
+    scale: ClassVar[float] = 1.0
+
+    @classmethod
+    def shipped(cls) -> Remedies:
+        """Return those whose weights are shipped; JPEG is left to a denoiser whose recipe has taught it that."""
+        there = {name for name, _ in shipped()}
+        found = {task: choose(name) for task, name in DEFAULT_MODELS.items() if task != "upscale" and name in there}
+        denoise, deblur = found.get("denoise"), found.get("deblur")
+        knows_jpeg = denoise is not None and denoise.card is not None and "jpeg" in _taught(denoise.card)
+        by_damage = {"noise": denoise, "jpeg": denoise if knows_jpeg else None, "blur": deblur}
+        return cls({damage: choice for damage, choice in by_damage.items() if choice is not None})
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of all weights files."""
+        return THEN.join(dict.fromkeys(choice.sha256 for choice in self.by_damage.values()))
+
+    def against(self, damage: Iterable[str]) -> Choice | None:
+        """Return the models that treat what they can of some damage, in turn; None if there is none."""
+        wanted = {choice.name: choice for name, choice in self.by_damage.items() if name in set(damage)}
+        return reduce(lambda first, then: then.after(first), wanted.values()) if wanted else None
+
+
+def _taught(card: Card) -> set[str]:
+    """Return the kinds of degradation that weights were trained on."""
+    return {str(part.get("kind")) for part in card.recipe.get("degradation", ())}

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from imgrestore.catalogue import Choice
+from imgrestore.catalogue import Choice, Remedies
 from imgrestore.codecs import ReadOptions, detect, open_image, settled
 from imgrestore.codecs.formats import Format, by_extension, by_name
 from imgrestore.conversion import Conversion
@@ -18,7 +18,7 @@ from imgrestore.inputs import STREAM as STREAM
 from imgrestore.inputs import Found, find
 from imgrestore.limits import asked_format, check_format
 from imgrestore.manifest import MANIFEST
-from imgrestore.names import BESIDE, MIRRORED, SIZED, Template
+from imgrestore.names import BESIDE, MIRRORED, RESTORED, SIZED, Template
 from imgrestore.sizes import Target
 from imgrestore.tiling import Region
 
@@ -108,7 +108,7 @@ class Request:
     stdin: bytes | None = None
 
 
-def plan(request: Request, choice: Choice) -> Plan:
+def plan(request: Request, choice: Choice | Remedies) -> Plan:
     """Settle all inputs and outputs.
 
     Raises:
@@ -175,7 +175,7 @@ def _is_single_file(request: Request, found: Sequence[Found]) -> bool:
     return alone and (output.suffix != "" or there)
 
 
-def _job(item: Found, request: Request, choice: Choice, forced: Format | None, single_file: bool) -> Job:
+def _job(item: Found, request: Request, choice: Choice | Remedies, forced: Format | None, single_file: bool) -> Job:
     name = "standard input" if item.source == STREAM else str(item.source)
     data = (request.stdin or b"") if item.source == STREAM else settled(item.source, name)
     header = open_image(data, name, request.reading).header
@@ -205,7 +205,12 @@ def _job(item: Found, request: Request, choice: Choice, forced: Format | None, s
 
 
 def _destination(
-    item: Found, request: Request, choice: Choice, form: Format, single_file: bool, size: tuple[int, int]
+    item: Found,
+    request: Request,
+    choice: Choice | Remedies,
+    form: Format,
+    single_file: bool,
+    size: tuple[int, int],
 ) -> Path:
     output = request.output
     if output == STREAM or (output is None and item.source == STREAM):
@@ -214,7 +219,8 @@ def _destination(
         return output
     own = item.source.suffix
     extension = own if own.lower() in form.extensions else form.extensions[0]
-    usual = MIRRORED if output is not None else SIZED if request.target.fixed else BESIDE
+    own_name = RESTORED if isinstance(choice, Remedies) else SIZED if request.target.fixed else BESIDE
+    usual = MIRRORED if output is not None else own_name
     usual = usual.replace("{ext}", "_crop{ext}") if request.crop is not None else usual
     values = {
         "stem": item.relative.stem,

@@ -31,20 +31,20 @@ class Split:
 class Ledger:
     """The manifest of one batch: it knows which parameters and weights the outputs come from."""
 
-    def __init__(self, folder: Path, parameters: Mapping[str, Any], weights: Path | None) -> None:
+    def __init__(self, folder: Path, parameters: Mapping[str, Any], weights: str) -> None:
         """Read the manifest of a folder.
 
         Args:
             folder: The output folder.
             parameters: Everything but the input and the weights that decides what the outputs are.
-            weights: The weights file.
+            weights: SHA-256 of the weights file, or empty for a model without.
 
         Raises:
             OutputError: The manifest cannot be read.
         """
         self.manifest = Manifest(folder)
         self._parameters = dict(parameters)
-        self._weights = None if weights is None else content_hash(weights)
+        self._weights = weights or None
 
     def split(self, jobs: Sequence[Job], *, retry_failed: bool, overwrite: bool) -> Split:
         """Tell the jobs that are done from those to do.

@@ -18,6 +18,9 @@ BESIDE = "{stem}_{model}_{scale}x{ext}"
 SIZED = "{stem}_{model}_{width}x{height}{ext}"
 """The same where a size was asked for instead of an enlargement."""
 
+RESTORED = "{stem}_restored{ext}"
+"""The same where each photo's damage decides on the model."""
+
 MIRRORED = "{stem}{ext}"
 """How outputs in a folder of their own are called."""
 

@@ -108,8 +108,7 @@ class Result:
             choice = choose(name, self.making.scale)
         except UsageError as error:
             raise WeightsError(f"{self.path}: was made with {self.stamp.model}: {error}", hint=error.hint) from None
-        weights = "" if choice.weights is None else content_hash(choice.weights)
-        if (choice.entry.name, weights) != (self.stamp.model, self.stamp.weights):
+        if (choice.model, choice.sha256) != (self.stamp.model, self.stamp.weights):
             made = f"weights of SHA-256 {self.stamp.weights[:16]}…" if self.stamp.weights else "no weights"
             raise WeightsError(
                 f"{self.path}: was made with {self.stamp.model} and {made}, which are not those of {name} here",

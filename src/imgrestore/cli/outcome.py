@@ -31,6 +31,7 @@ class Outcome:
         done: Images restored.
         skipped: Images that an earlier run had restored.
         failed: Images that could not be restored.
+        left: Images with nothing to restore, which were left alone.
     """
 
     total: int
@@ -39,6 +40,7 @@ class Outcome:
     done: int = 0
     skipped: int = 0
     failed: int = 0
+    left: int = 0
 
     def report(self, record: Record) -> None:
         """Count one image and say how it ended."""
@@ -53,18 +55,21 @@ class Outcome:
         elif record.status == "skipped":
             self.skipped += 1
             console.detail(f"{record.input} -> {record.output} (done before)")
+        elif record.status == "left":
+            self.left += 1
+            console.say(f"{record.input}: {record.said}")
         else:
             self.done += 1
-            console.say(
-                f"{record.input} -> {record.output} ({record.width}x{record.height}, {record.seconds:.1f} s, "
-                f"{record.model}, {record.device} {record.precision})"
-            )
+            how = f", {record.model}, {record.device} {record.precision}" if record.model is not None else ""
+            made = f"{record.width}x{record.height}, {record.seconds:.1f} s{how}"
+            said = f": {record.said}" if record.said else ""
+            console.say(f"{record.input} -> {record.output} ({made}){said}")
         if self.json:
             console.record(record.table())
 
     def sum_up(self) -> None:
         """Say how many images ended how, where that is not plain from their own lines."""
-        if self.skipped or (self.failed and self.total > 1):
+        if self.skipped or ((self.failed or self.left) and self.total > 1):
             console.say(self._numbers())
 
     @contextmanager
@@ -84,6 +89,7 @@ class Outcome:
 
     def _numbers(self) -> str:
         parts = [f"{self.done} of {self.total} restored"]
+        parts += [f"{self.left} left alone"] if self.left else []
         parts += [f"{self.skipped} done before"] if self.skipped else []
         parts += [f"{self.failed} failed"] if self.failed else []
         return ", ".join(parts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import asdict, replace
 from functools import partial
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from imgrestore import __version__
-from imgrestore.catalogue import Choice, choose, task_model
+from imgrestore.catalogue import Choice, Remedies, choose, task_model
 from imgrestore.cli import console
 from imgrestore.cli.options import Device, Json, MaxPixels, Memory, PrecisionOption, Tile, computing, parse_pixels
 from imgrestore.cli.outcome import Outcome
@@ -24,8 +24,9 @@ from imgrestore.errors import ImgrestoreError, InputError, UsageError
 
 if TYPE_CHECKING:
     from imgrestore.codecs import SaveOptions
-    from imgrestore.jobs import Plan, Request
+    from imgrestore.jobs import Job, Plan, Request
     from imgrestore.ledger import Ledger, Split
+    from imgrestore.methods import Method
     from imgrestore.provenance import Carrying, Stamp
 
 
@@ -37,7 +38,10 @@ def restore(
         str | None, typer.Option("--output", "-o", help="A file, a folder, or -; beside each input by default.")
     ] = None,
     model: Annotated[str | None, typer.Option("--model", "-m", help="Name of a model, or a .safetensors file.")] = None,
-    task: Annotated[str | None, typer.Option("--task", "-t", help="Take the default model of this task.")] = None,
+    task: Annotated[
+        str | None,
+        typer.Option("--task", "-t", help="denoise, deblur or upscale; auto looks at each photo and picks."),
+    ] = None,
     scale: Annotated[
         float | None, typer.Option("--scale", "-s", help="Enlargement; the model's own by default.")
     ] = None,
@@ -114,8 +118,8 @@ def restore(
         raise UsageError("--output is empty", hint="a variable of the shell may be; . is this folder")
     if not 0 <= strength <= 1:
         raise UsageError(f"strength must be between 0 and 1, got {strength}")
-    choice = _choose(model, task, scale)
     target = Target(width, height, max_side, min_side)
+    choice = _choose(model, task, scale, sized=target != Target())
     if target.fixed and scale is not None:
         raise UsageError("--scale and --width or --height both fix the size", hint="leave one of them out")
     given = gathered(inputs or [], files_from, zero)
@@ -138,7 +142,7 @@ def restore(
     planned = plan(request, choice)
     _check_streams(planned, json=json, times=preserve_times)
     saving = SaveOptions(quality, subsampling, lossless)
-    carrying = Carrying(None if no_stamp else _stamp(choice, precision), strip_metadata, preserve_times)
+    carrying = Carrying(None if no_stamp else _stamp(precision), strip_metadata, preserve_times)
     made = {"strength": strength, "precision": precision, "strip": strip_metadata, "no_stamp": no_stamp}
     ledger = None if dry_run and not resume else _ledger(request, planned, choice, asdict(saving) | made)
     split = Split(planned.jobs, (), ())
@@ -149,13 +153,13 @@ def restore(
     for warning in forecast(split.todo):
         console.warn(warning)
     if dry_run:
-        _show_plan(Plan(split.todo, planned.failures))
-        raise typer.Exit(1 if planned.failures else 0)
+        raise typer.Exit(1 if _show_plan(Plan(split.todo, planned.failures), choice) else 0)
     outcome = Outcome(len(planned.jobs) + len(planned.failures), json=json, resumable=ledger is not None)
     ending = closing(ledger.manifest) if ledger is not None else nullcontext()
     options = {"device": device, "strength": strength, **computing(precision, tile, memory)}
+    methods = partial(_methods, choice, carrying, output is None and STREAM not in given, options)
     with leaving_in_time(outcome.last_words), ending, outcome.telling_how_to_go_on():
-        _run(outcome, split, planned.failures, choice, ledger, saving, carrying, **options)
+        _run(outcome, split, planned.failures, choice.name, methods, saving, ledger)
     outcome.sum_up()
     if outcome.failed:
         raise typer.Exit(1)
@@ -174,13 +178,11 @@ def _check_streams(planned: Plan, *, json: bool, times: bool) -> None:
             raise UsageError("an image is not written to a terminal", hint="redirect standard output, or give -o FILE")
 
 
-def _stamp(choice: Choice, precision: str) -> Stamp:
-    """Return what all results say of how they were made."""
-    from imgrestore.manifest import content_hash
+def _stamp(precision: str) -> Stamp:
+    """Return what all results say of how they were made, but for the model."""
     from imgrestore.provenance import Stamp
 
-    weights = "" if choice.weights is None else content_hash(choice.weights)
-    return Stamp(__version__, choice.entry.name, weights, {"precision_asked": precision})
+    return Stamp(__version__, "", "", {"precision_asked": precision})
 
 
 def _folder(request: Request, planned: Plan) -> Path | None:
@@ -193,14 +195,16 @@ def _folder(request: Request, planned: Plan) -> Path | None:
     return output if planned.jobs or output.is_dir() else None
 
 
-def _ledger(request: Request, planned: Plan, choice: Choice, options: dict[str, Any]) -> Ledger | None:
+def _ledger(request: Request, planned: Plan, choice: Choice | Remedies, options: dict[str, Any]) -> Ledger | None:
     """Open the manifest of the folder of outputs, if there is one; how fast a result is computed is no part of it."""
     from imgrestore.ledger import Ledger
 
     folder = _folder(request, planned)
     if folder is None:
         return None
-    model: dict[str, Any] = {"version": __version__, "model": choice.entry.name, "network_scale": choice.network_scale}
+    model: dict[str, Any] = {"version": __version__, "model": choice.name}
+    if isinstance(choice, Choice):
+        model |= {"model": choice.model, "network_scale": choice.network_scale}
     asked = {
         "scale": choice.scale,
         "crop": request.crop,
@@ -208,52 +212,90 @@ def _ledger(request: Request, planned: Plan, choice: Choice, options: dict[str, 
         "background": request.conversion.background,
         "reading": [request.reading.allow_damaged, request.reading.first_frame],
     }
-    return Ledger(folder, model | asked | options, choice.weights)
+    return Ledger(folder, model | asked | options, choice.sha256)
 
 
-def _choose(model: str | None, task: str | None, scale: float | None) -> Choice:
+def _choose(model: str | None, task: str | None, scale: float | None, *, sized: bool) -> Choice | Remedies:
+    """Return the model asked for, or the models among which each photo's damage decides.
+
+    Args:
+        model: What ``--model`` says.
+        task: What ``--task`` says.
+        scale: What ``--scale`` says.
+        sized: Whether another option asks for a size.
+    """
     if model and task:
         raise UsageError("--model and --task both name a model", hint="leave one out")
+    larger = scale is not None or sized
+    if task == "auto" and larger:
+        raise UsageError("--task auto keeps a photo's size", hint="--task upscale enlarges; run one after the other")
+    if task == "auto" or not (model or task or larger):
+        return Remedies.shipped()
     return choose(model or task_model(task or "upscale"), scale)
 
 
-def _show_plan(planned: Plan) -> None:
+def _show_plan(planned: Plan, choice: Choice | Remedies) -> bool:
+    """Print what would be done, and return whether something would fail."""
+    failures = [problem for _, problem in planned.failures]
     for job in planned.jobs:
         size = f"{job.header.width}x{job.header.height} -> {job.width}x{job.height}"
-        console.result(console.one_line(f"{job.name} -> {job.destination} ({size}, {job.form.name})"))
-    for _, problem in planned.failures:
+        line = f"{job.name} -> {job.destination} ({size}, {job.form.name})"
+        if isinstance(choice, Remedies):
+            from imgrestore.treatment import examine
+
+            try:
+                line += f": {examine(job, choice).told('nothing to restore')}"
+            except ImgrestoreError as unreadable:
+                failures.append(unreadable)
+                continue
+        console.result(console.one_line(line))
+    for problem in failures:
         console.error(problem)
+    return bool(failures)
+
+
+def _methods(
+    choice: Choice | Remedies, carrying: Carrying, beside: bool, options: dict[str, Any]
+) -> Callable[[Job], Method]:
+    """Make ready what restores the photos."""
+    from imgrestore.methods import Automatic, ready
+
+    if isinstance(choice, Remedies):
+        return Automatic(choice, carrying, beside=beside, **options)
+    method = ready(choice, carrying, **options)
+    if method.restorer is not None:
+        restorer = method.restorer
+        weights = "no weights" if choice.weights is None else str(choice.weights)
+        console.detail(
+            f"{choice.entry.name} x{choice.network_scale:g}, {weights}, {restorer.device} {restorer.precision}"
+        )
+        console.detail(f"tiles of at most {'x'.join(map(str, restorer.choose_tile(1)))} pixels")
+    return lambda job: method
 
 
 def _run(
     outcome: Outcome,
     split: Split,
     unplanned: Sequence[tuple[str, ImgrestoreError]],
-    choice: Choice,
-    ledger: Ledger | None,
+    label: str,
+    methods: Callable[[], Callable[[Job], Method]],
     saving: SaveOptions,
-    carrying: Carrying,
-    **options: Any,
+    ledger: Ledger | None,
 ) -> None:
     """Restore what was planned and is not done."""
     from imgrestore.batch import failed, noted, run, skipped
 
     for job in split.done:
-        outcome.report(skipped(job, choice.name))
+        outcome.report(skipped(job, label))
     for job, entry in split.failed:
         before = InputError(f"{entry.error} (an earlier run)", hint="--retry-failed tries it again")
-        outcome.report(replace(failed(job.name, before), model=choice.name, error_code=entry.error_code or before.code))
+        outcome.report(replace(failed(job.name, before), model=label, error_code=entry.error_code or before.code))
     for name, problem in unplanned:
         unwritten = noted(partial(ledger.unplanned, name, problem)) if ledger is not None else ()
-        outcome.report(replace(failed(name, problem), model=choice.name, warnings=unwritten))
+        outcome.report(replace(failed(name, problem), model=label, warnings=unwritten))
     if not split.todo:
         return
-    from imgrestore.api import prepare
-
-    restorer = prepare(choice, **options)
-    weights = "no weights" if choice.weights is None else str(choice.weights)
-    console.detail(f"{choice.entry.name} x{choice.network_scale:g}, {weights}, {restorer.device} {restorer.precision}")
-    console.detail(f"tiles of at most {'x'.join(map(str, restorer.choose_tile(1)))} pixels")
+    method_of = methods()
     with console.meter("restoring", sum(job.pixels for job in split.todo), "MP", 1e6) as meter:
-        for record in run(split.todo, restorer, choice.name, saving, meter.advance, ledger, carrying):
+        for record in run(split.todo, method_of, label, saving, meter.advance, ledger):
             outcome.report(record)

@@ -1,0 +1,61 @@
+"""What is done about the damage of one image. No torch."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from imgrestore.catalogue import Choice, Remedies
+from imgrestore.codecs import open_image
+from imgrestore.diagnosis import Diagnosis, diagnose
+from imgrestore.jobs import Job
+
+_DONE = {"denoise": "denoised", "deblur": "deblurred"}
+_DAMAGE = {"noise": "noise", "blur": "blur", "jpeg": "blocks of JPEG"}
+
+
+@dataclass(frozen=True)
+class Treatment:
+    """What an image shows, and what is done about it.
+
+    Blind networks see for themselves how strong the damage is, so they work at full strength where it is clear.
+
+    Attributes:
+        diagnosis: What was found.
+        choice: The models that restore it, or None if it is left as it is.
+        untreated: What was found and no model is there for.
+    """
+
+    diagnosis: Diagnosis
+    choice: Choice | None
+    untreated: tuple[str, ...]
+
+    @property
+    def did(self) -> tuple[str, ...]:
+        """The tasks of the models, in turn."""
+        return tuple(step.entry.task for step in self.choice.steps) if self.choice is not None else ()
+
+    def found(self) -> dict[str, Any]:
+        """Return what was found as plain data."""
+        return asdict(self.diagnosis) | {"damage": list(self.diagnosis.damage)}
+
+    def told(self, otherwise: str) -> str:
+        """Say what was found and done.
+
+        Args:
+            otherwise: What was done if nothing was restored.
+        """
+        done = " and ".join(_DONE[task] for task in self.did) or otherwise
+        missing = " and ".join(_DAMAGE[name] for name in self.untreated)
+        return f"found {self.diagnosis}: {done}" + (f"; no model for {missing} comes with this version" * bool(missing))
+
+
+def examine(job: Job, remedies: Remedies) -> Treatment:
+    """Read an image and settle what is to be done.
+
+    Raises:
+        InputError: It cannot be read to its end.
+    """
+    diagnosis = diagnose(open_image(job.content if job.content is not None else job.source, job.name, job.reading))
+    untreated = tuple(name for name in diagnosis.damage if name not in remedies.by_damage)
+    return Treatment(diagnosis, remedies.against(diagnosis.damage), untreated)

@@ -1,0 +1,262 @@
+"""Restoring without naming a model: what each photo shows decides."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image as PillowImage
+
+import imgrestore
+from conftest import invoke, open_picture, random_model
+from imgrestore import cards
+from imgrestore.cards import Card
+from imgrestore.catalogue import Remedies, choose
+from imgrestore.errors import UsageError
+from imgrestore.manifest import MANIFEST
+from imgrestore.models.in_turn import InTurn
+from imgrestore.weights import save_weights
+from test_diagnosis import blurred, clean, compressed, noisy
+from test_options import SCHEMA
+
+PICTURE = clean(200, 260)
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of photos, one of each kind of damage; it is the current folder."""
+    monkeypatch.chdir(tmp_path)
+    folder = Path("in")
+    folder.mkdir()
+    PillowImage.fromarray(PICTURE).save(folder / "clean.png")
+    PillowImage.fromarray(noisy(PICTURE, 15)).save(folder / "noisy.png")
+    PillowImage.fromarray(blurred(PICTURE, 2)).save(folder / "blurred.png")
+    PillowImage.fromarray(noisy(blurred(PICTURE, 2), 15)).save(folder / "both.png")
+    PillowImage.fromarray(compressed(PICTURE, 20)).save(folder / "blocks.png")
+    return tmp_path
+
+
+@pytest.fixture
+def deblurring(tmp_path_factory, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Ship weights for a small deblurring model, and a denoiser that has learnt JPEG, as a later version may."""
+    folder = tmp_path_factory.mktemp("weights")
+    taught = {"resnet-denoise": ["gaussian", "jpeg"], "resnet-deblur": ["gaussian-blur"]}
+    for name, kinds in taught.items():
+        dimensions = {"scale": 1, "width": 8, "blocks": 1}
+        model = random_model(name, **dimensions)
+        recipe = {"degradation": [{"kind": kind} for kind in kinds]}
+        save_weights(folder / f"{name}.safetensors", model.state_dict(), Card(name, dimensions, recipe))
+    monkeypatch.setattr(cards, "weights_folder", lambda: folder)
+    cards.shipped.cache_clear()
+    yield
+    cards.shipped.cache_clear()
+
+
+def restore(*arguments: str | Path) -> tuple[int, dict[str, dict[str, object]], str]:
+    """Restore and return the exit code, the records by the input's stem, and what was said."""
+    code, stdout, said = invoke("restore", *arguments, "--json")
+    records = [json.loads(line) for line in stdout.splitlines()]
+    for record in records:
+        jsonschema.validate(record, SCHEMA)
+    return code, {Path(str(record["input"])).stem: record for record in records}, said
+
+
+@pytest.mark.parametrize("task", [[], ["--task", "auto"]])
+def test_a_noisy_photo_is_denoised_as_by_name(task: list[str], here: Path) -> None:
+    code, records, said = restore("in/noisy.png", *task)
+    assert code == 0 and said.count("\n") == 1
+    assert "in/noisy.png -> in/noisy_restored.png" in said and ": found noise of sigma 12: denoised\n" in said
+    assert records["noisy"]["model"] == "resnet-denoise" and records["noisy"]["did"] == ["denoise"]
+    assert records["noisy"]["found"]["noise"] == pytest.approx(15, rel=0.25)
+    assert invoke("restore", "in/noisy.png", "--task", "denoise", "-o", "named.png")[0] == 0
+    assert Path("named.png").read_bytes() == Path("in/noisy_restored.png").read_bytes(), "stamp and all"
+    code, stdout, said = invoke("verify", "in/noisy_restored.png", "--input", "in/noisy.png")
+    assert code == 0 and "identical" in stdout and said == ""
+
+
+def test_a_clean_photo_is_left_alone(here: Path) -> None:
+    code, records, said = restore("in/clean.png")
+    assert code == 0 and said == "in/clean.png: found no damage: left alone\n"
+    assert records["clean"]["status"] == "left" and records["clean"]["output"] is None
+    assert records["clean"]["did"] == [] and records["clean"]["found"]["damage"] == []
+    assert len(list(Path("in").iterdir())) == 5 and [path.name for path in Path().iterdir()] == ["in"]
+
+
+@pytest.mark.parametrize("output", ["copy.png", "folder/", "-"])
+def test_a_clean_photo_is_copied_where_an_output_is_asked_for(output: str, here: Path) -> None:
+    command = [sys.executable, "-m", "imgrestore", "restore", "-" if output == "-" else "in/clean.png", "-o", output]
+    content = Path("in/clean.png").read_bytes()
+    done = subprocess.run(command, input=content, capture_output=True, check=False)
+    assert done.returncode == 0 and b": found no damage: copied as it is" in done.stderr
+    written = {"copy.png": Path("copy.png"), "folder/": Path("folder/clean.png")}.get(output)
+    assert (written.read_bytes() if written else done.stdout) == content
+
+
+@pytest.mark.parametrize(
+    ("output", "options"),
+    [
+        ("x.tif", []),
+        ("x.png", ["--depth", "16"]),
+        ("x.png", ["--crop", "10,20,30,40"]),
+        ("x.png", ["--strip-metadata"]),
+    ],
+)
+def test_a_clean_photo_that_must_change_keeps_its_pixels(output: str, options: list[str], here: Path) -> None:
+    code, records, said = restore("in/clean.png", "-o", output, *options)
+    assert code == 0 and "found no damage: saved with the pixels it has" in said and records["clean"]["did"] == []
+    written = tifffile.imread(output) if output == "x.tif" else np.asarray(open_picture(Path(output)))
+    if "--depth" not in options:
+        assert np.array_equal(written, PICTURE[20:60, 10:40] if "--crop" in options else PICTURE)
+    if "--strip-metadata" not in options:
+        assert "identical" in invoke("verify", output, "--input", "in/clean.png")[1]
+
+
+def test_what_no_model_treats_is_told(here: Path) -> None:
+    for name, damage in (("blurred", "blur"), ("blocks", "blocks of JPEG")):
+        code, records, said = restore(f"in/{name}.png")
+        assert code == 0 and records[name]["status"] == "left" and not Path(f"in/{name}_restored.png").exists()
+        assert said == f"in/{name}.png: found {damage}: left alone; no model for {damage} comes with this version\n"
+    code, records, said = restore("in/both.png")
+    assert records["both"]["did"] == ["denoise"] and records["both"]["found"]["damage"] == ["noise", "blur"]
+    assert said.endswith("and blur: denoised; no model for blur comes with this version\n")
+
+
+def test_blur_is_treated_once_there_are_weights(here: Path, deblurring: None) -> None:
+    code, records, said = restore("in", "-o", "out", "--precision", "fp32")
+    assert code == 0 and "no model" not in said
+    assert {name: record["did"] for name, record in records.items()} == {
+        "clean": [],
+        "noisy": ["denoise"],
+        "blurred": ["deblur"],
+        "both": ["denoise", "deblur"],
+        "blocks": ["denoise"],
+    }
+    assert records["both"]["model"] == "resnet-denoise+resnet-deblur"
+    assert Path("out/clean.png").read_bytes() == Path("in/clean.png").read_bytes()
+    for name in ("noisy", "blurred", "both", "blocks"):
+        code, stdout, said = invoke("verify", f"out/{name}.png", "--input", f"in/{name}.png")
+        assert code == 0 and "identical" in stdout and said == ""
+    assert invoke("restore", "in/blurred.png", "--task", "deblur", "-o", "named.png", "--precision", "fp32")[0] == 0
+    assert Path("named.png").read_bytes() == Path("out/blurred.png").read_bytes()
+
+
+def test_models_in_turn_are_exact_in_tiles_and_crops(here: Path, deblurring: None) -> None:
+    options = ["in/both.png", "--precision", "fp32", "--strength", "0.7"]
+    assert restore(*options, "-o", "whole.png")[0] == restore(*options, "-o", "tiles.png", "--tile", "20")[0] == 0
+    assert restore(*options, "-o", "part.png", "--crop", "31,45,60,50", "--tile", "16")[0] == 0
+    whole, tiles, part = (np.asarray(open_picture(Path(name))) for name in ("whole.png", "tiles.png", "part.png"))
+    assert np.array_equal(whole, tiles) and np.array_equal(part, whole[45:95, 31:91])
+    named = ["--model", "resnet-denoise+resnet-deblur", "--precision", "fp32", "--strength", "0.7"]
+    assert invoke("restore", "in/both.png", "-o", "named.png", *named)[0] == 0
+    assert Path("named.png").read_bytes() == Path("whole.png").read_bytes()
+    assert invoke("verify", "part.png", "--input", "in/both.png")[0] == 0
+
+
+def test_models_that_cannot_work_in_turn() -> None:
+    for names in ("resnet-sr+resnet-denoise", "bicubic+resnet-denoise", "resnet-denoise+nearest"):
+        with pytest.raises(UsageError, match="cannot work in turn"):
+            choose(names)
+    with pytest.raises(ValueError, match="finite reach"):
+        InTurn([random_model("resnet-sr", 2), random_model("resnet-denoise", 1)])
+
+
+def test_a_batch_goes_on_where_it_stopped(here: Path) -> None:
+    Path("in/cut.png").write_bytes(Path("in/noisy.png").read_bytes()[:20000])
+    code, records, said = restore("in", "-o", "out")
+    assert code == 1 and records["cut"]["error_code"] == "damaged" and records["cut"]["model"] == "auto"
+    assert "error: in/cut.png" in said and [r["status"] for r in records.values()].count("done") == 5
+    Path("out/clean.png").unlink()
+    code, records, _ = restore("in", "-o", "out", "--resume")
+    statuses = {name: record["status"] for name, record in records.items()}
+    assert code == 1 and statuses == {"clean": "done", "cut": "failed"} | dict.fromkeys(
+        ("noisy", "blurred", "both", "blocks"), "skipped"
+    )
+    assert len((Path("out") / MANIFEST).read_text().splitlines()) > 10
+
+
+def test_new_weights_make_old_results_stale(here: Path, monkeypatch: pytest.MonkeyPatch, request) -> None:
+    restore("in/blurred.png", "-o", "out/")
+    request.getfixturevalue("deblurring")
+    code, records, _ = restore("in/blurred.png", "-o", "out/", "--resume")
+    assert code == 0 and records["blurred"]["status"] == "done" and records["blurred"]["did"] == ["deblur"]
+
+
+def test_folders_beside_their_inputs(here: Path) -> None:
+    code, _, said = restore("in")
+    assert code == 0 and "2 of 5 restored, 3 left alone" in said
+    assert {path.name for path in Path("in").glob("*_restored*")} == {"both_restored.png", "noisy_restored.png"}
+
+
+def test_a_dry_run_says_what_would_be_done(here: Path) -> None:
+    Path("in/cut.png").write_bytes(Path("in/noisy.png").read_bytes()[:20000])
+    code, stdout, stderr = invoke("restore", "in", "--dry-run")
+    lines = stdout.splitlines()
+    assert code == 1 and "in/cut.png" in stderr and len(lines) == 5
+    assert (
+        "in/clean.png -> in/clean_restored.png (260x200 -> 260x200, png): found no damage: nothing to restore" in lines
+    )
+    assert any("in/noisy.png" in line and line.endswith("denoised") for line in lines)
+    assert not list(Path("in").glob("*_restored*"))
+    code = (
+        "import sys; from imgrestore.cli.app import app\n"
+        "app(['restore', 'in/clean.png', '--dry-run'], standalone_mode=False); assert 'torch' not in sys.modules"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
+
+
+def test_a_size_still_means_upscaling(here: Path) -> None:
+    for option in (["--scale", "2"], ["--max-side", "300"], ["--width", "300"]):
+        stdout = invoke("restore", "in/clean.png", *option, "--dry-run")[1]
+        assert "clean_resnet-sr_" in stdout and "found" not in stdout
+    code, _, said = invoke("restore", "in/clean.png", "--task", "auto", "--scale", "2")
+    assert code == 2 and "keeps a photo's size" in said
+
+
+def test_every_task_has_its_model(here: Path, deblurring: None) -> None:
+    assert [choose(step).entry.task for step in ("resnet-denoise", "resnet-deblur")] == ["denoise", "deblur"]
+    assert set(Remedies.shipped().by_damage) == {"noise", "jpeg", "blur"}
+    assert Remedies.shipped().against(()) is None and Remedies({}).against(("noise",)) is None
+
+
+def test_deep_grey_and_transparent_photos(here: Path) -> None:
+    tifffile.imwrite("deep.tif", noisy(PICTURE, 15).astype(np.uint16) * 257, photometric="rgb")
+    PillowImage.fromarray(noisy(PICTURE, 15)[..., 1]).save("grey.png")
+    alpha = np.full((*PICTURE.shape[:2], 1), 255, np.uint8)
+    PillowImage.fromarray(np.concatenate([noisy(PICTURE, 15), alpha], axis=2)).save("alpha.png")
+    tifffile.imwrite("linear.tif", ((noisy(PICTURE, 15) / 255) ** 2.2).astype(np.float32), photometric="rgb")
+    for name in ("deep.tif", "grey.png", "alpha.png", "linear.tif"):
+        code, records, said = restore(name)
+        (record,) = records.values()
+        assert code == 0 and record["did"] == ["denoise"], said
+        assert invoke("verify", str(record["output"]), "--input", name)[0] == 0
+
+
+def test_the_same_from_python(here: Path) -> None:
+    damaged = noisy(PICTURE, 15)
+    assert np.array_equal(imgrestore.restore(damaged, "auto"), imgrestore.restore(damaged, "resnet-denoise"))
+    assert np.array_equal(imgrestore.restore(PICTURE, "auto"), PICTURE)
+    assert np.array_equal(imgrestore.restore("in/clean.png", "auto").pixels, PICTURE)
+    with pytest.raises(ValueError, match="keeps an image's size"):
+        imgrestore.restore(PICTURE, "auto", 2)
+
+
+def test_mistakes_in_the_diagnosis_fail_one_photo(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from imgrestore import treatment
+
+    real = treatment.diagnose
+
+    def failing(picture):
+        if picture.header.width == 77:
+            raise RuntimeError("a mistake")
+        return real(picture)
+
+    monkeypatch.setattr(treatment, "diagnose", failing)
+    PillowImage.fromarray(PICTURE[:, :77]).save("in/odd.png")
+    code, records, said = restore("in", "-o", "out")
+    assert code == 1 and "in/odd.png" in said and records["odd"]["status"] == "failed"
+    assert [record["status"] for record in records.values()].count("done") == 5
