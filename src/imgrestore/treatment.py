@@ -39,13 +39,14 @@ class Treatment:
         """Return what was found as plain data."""
         return asdict(self.diagnosis) | {"damage": list(self.diagnosis.damage)}
 
-    def told(self, otherwise: str) -> str:
+    def told(self, otherwise: str, before: str = "") -> str:
         """Say what was found and done.
 
         Args:
             otherwise: What was done if nothing was restored.
+            before: Stands before what was done, if it is yet to be.
         """
-        done = " and ".join(_DONE[task] for task in self.did) or otherwise
+        done = before + " and ".join(_DONE[task] for task in self.did) if self.did else otherwise
         missing = " and ".join(_DAMAGE[name] for name in self.untreated)
         return f"found {self.diagnosis}: {done}" + (f"; no model for {missing} comes with this version" * bool(missing))
 

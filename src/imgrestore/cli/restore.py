@@ -244,7 +244,7 @@ def _show_plan(planned: Plan, choice: Choice | Remedies) -> bool:
             from imgrestore.treatment import examine
 
             try:
-                line += f": {examine(job, choice).told('nothing to restore')}"
+                line += f": {examine(job, choice).told('nothing to restore', 'to be ')}"
             except ImgrestoreError as unreadable:
                 failures.append(unreadable)
                 continue
