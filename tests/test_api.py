@@ -29,6 +29,10 @@ def test_a_loaded_model_is_used_again(photo) -> None:
     assert first.shape == (32, 32, 3) and np.array_equal(first, restore(photo(16, 16), restorer))
     assert restore(photo(16, 16), "resnet-sr", scale=3).shape == (48, 48, 3)
     assert restore(photo(10, 10), "resnet-sr").shape == (40, 40, 3)
+    assert restore(photo(16, 16), scale=2).shape == (32, 32, 3), "a scale without a model enlarges"
+    assert restore(photo(16, 16), size=(20, 20)).shape == (20, 20, 3)
+    clean = np.tile(np.arange(64, dtype=np.uint8)[:, None, None], (1, 64, 3))
+    assert np.array_equal(restore(clean), clean), "without either, the damage decides, and there is none"
 
 
 def test_results_of_a_size_a_part_a_depth(tmp_path: Path, photo) -> None:

@@ -6,11 +6,13 @@ import pytest
 import torch
 
 from conftest import shift
-from imgrestore.api import load_model
-from imgrestore.cards import shipped
+from imgrestore.api import load_model, prepare
+from imgrestore.cards import paper_weights, read_card, shipped
+from imgrestore.catalogue import PAPER_MODELS, choose
 from imgrestore.codecs import read_image
 from imgrestore.evaluation import Pair, standard_degradations, to_tensor
 from imgrestore.filters import resize
+from imgrestore.image import Image
 from imgrestore.metrics import psnr
 from imgrestore.registry import find_model
 from imgrestore.weights import load_weights
@@ -79,3 +81,24 @@ def test_flat_areas_stay_flat(name: str, scale: int) -> None:
         error = (restored - level).abs() * 255
         assert error[:, halo * scale : -halo * scale, halo * scale : -halo * scale].max() < 0.34
         assert error.max() < 3
+
+
+@pytest.mark.parametrize("name", sorted(paper_weights()))
+def test_weights_of_the_papers_restore_a_photo_by_their_name(name: str, photo_pixels, tmp_path: Path) -> None:
+    path = paper_weights()[name]
+    card = read_card(path)
+    seed = card.recipe["training"]["seed"]
+    assert name == card.recipe["name"] + (f"-seed{seed}" if seed else "")
+    assert "paper" in card.licence and card.minutes and card.scores and card.steps
+    assert path.stat().st_size < 1e6
+    choice = choose(name)
+    assert (choice.name, choice.model, choice.weights) == (name, name, path)
+    crop = Image(photo_pixels[:70, :90])
+    restored = prepare(choice, device="cpu").restore(crop)
+    assert restored.pixels.shape == (70 * card.scale, 90 * card.scale, 3) and restored.pixels.std() > 1
+
+
+def test_models_of_the_papers_have_weights_without_saying_which() -> None:
+    for model, recipe in PAPER_MODELS.items():
+        assert find_model(model).paper.startswith("00")
+        assert choose(model).name == recipe

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imgrestore.catalogue import Choice, Remedies, choose
+from imgrestore.catalogue import Choice, Remedies, choose, task_model
 from imgrestore.codecs import ReadOptions, open_image
 from imgrestore.conversion import Colour, Conversion
 from imgrestore.devices import Precision, choose_device
@@ -76,7 +76,7 @@ def _network(choice: Choice) -> tuple[RestorationModel, float | None]:
 
 def restore(
     image: Source | Picture,
-    model: str | Path | Restorer = "resnet-sr",
+    model: str | Path | Restorer | None = None,
     scale: float | None = None,
     *,
     size: Target | tuple[int, int] | None = None,
@@ -91,7 +91,8 @@ def restore(
     Args:
         image: An :class:`Image`, a numpy array, a PIL image, or the path of a file.
         model: Name of a model, path of a weights file, what :func:`load_model` returned, or ``"auto"``: the image's
-            damage decides, as ``imgrestore restore`` does where no model is named.
+            damage decides. None is ``"auto"``, or the model that enlarges if a scale or size is given, as for
+            ``imgrestore restore``.
         scale: Enlargement factor; :func:`load_model` has its own.
         size: Exact width and height of the result in pixels, or a :class:`Target`, which keeps the proportions.
         crop: Left, top, width and height of the part of the result that is wanted, in pixels: only that is computed,
@@ -111,6 +112,8 @@ def restore(
             or a result of 16 bits in colour for PIL, which cannot hold it.
     """
     conversion = Conversion(depth, Colour.parse(background) if background is not None else None)
+    if model is None:
+        model = "auto" if scale is None and size is None else task_model("upscale")
     if isinstance(model, Restorer):
         if scale is not None or options:
             raise ValueError("a loaded model has its scale and options already; give them to load_model")

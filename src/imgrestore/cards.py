@@ -119,3 +119,9 @@ def shipped() -> dict[tuple[str, int], Path]:
         card = read_card(path)
         found[card.model, card.scale] = path
     return found
+
+
+@cache
+def paper_weights() -> dict[str, Path]:
+    """Return the shipped weights of the papers' systems, by the name of the recipe, which is that of the file."""
+    return {path.stem: path for path in sorted((weights_folder() / "papers").glob("*.safetensors"))}

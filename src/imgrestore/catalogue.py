@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from imgrestore import registry
-from imgrestore.cards import Card, read_card, shipped
+from imgrestore.cards import Card, paper_weights, read_card, shipped
 from imgrestore.errors import UsageError, WeightsError
 from imgrestore.manifest import content_hash
 from imgrestore.registry import ModelEntry
@@ -19,6 +19,11 @@ _PICKLED = (".pth", ".pt", ".ckpt", ".bin", ".pkl", ".onnx")
 
 DEFAULT_MODELS = {"upscale": "resnet-sr", "denoise": "resnet-denoise", "deblur": "resnet-deblur"}
 """The model that does a task when none is named, where weights for it are shipped."""
+
+PAPER_MODELS = {
+    "mnist-vae": "mnist-vae-stft",
+}
+"""The recipe whose weights a model of the papers has when it is named without saying which."""
 
 THEN = "+"
 """Stands between the names of models of which each restores what the one before it gives."""
@@ -60,7 +65,8 @@ class Choice:
     @property
     def model(self) -> str:
         """Name of the model, or names of the models in turn, as :func:`choose` takes it for shipped weights."""
-        return THEN.join(step.entry.name for step in self.steps)
+        papers = paper_weights().values()
+        return THEN.join(step.name if step.weights in papers else step.entry.name for step in self.steps)
 
     @property
     def sha256(self) -> str:
@@ -98,7 +104,7 @@ def choose(model: str, scale: float | None = None) -> Choice:
     """Settle which weights serve a request.
 
     Args:
-        model: Name of a model, path of a weights file, or names that :data:`THEN` joins.
+        model: Name of a model or of a paper's weights, path of a weights file, or names that :data:`THEN` joins.
         scale: Enlargement factor wanted; the model's own by default. Where no network has it, the next larger one is
             taken and its result resampled down.
 
@@ -122,6 +128,8 @@ def choose(model: str, scale: float | None = None) -> Choice:
     first, joined, last = model.partition(THEN)
     if joined:
         return choose(last, scale).after(choose(first))
+    if weights := paper_weights().get(PAPER_MODELS.get(model, model)):
+        return choose(str(weights), scale)
     entry = registry.find_model(model)
     if not entry.trained:
         factor = scale or entry.default_scale

@@ -207,7 +207,7 @@ class Restorer:
                 canvas = self._canvas(row, padded_width)
                 for column in exact_spans(padded_width, columns, halo):
                     if wanted is None or wanted.meets(row, column):
-                        self._add_tile(canvas, strip, row, column)
+                        self._put_tile(canvas, strip, row, column)
             except RuntimeError as error:
                 if not is_out_of_memory(error):
                     raise
@@ -228,7 +228,7 @@ class Restorer:
         height = round((row.keep_stop - row.keep_start) * self.model.scale)
         return torch.zeros(3, height, round(width * self.model.scale))
 
-    def _add_tile(self, canvas: Tensor, strip: Tensor, row: Span, column: Span) -> None:
+    def _put_tile(self, canvas: Tensor, strip: Tensor, row: Span, column: Span) -> None:
         """Compute the tile where ``row`` and ``column`` cross and put what it keeps of it on the rows' canvas."""
         scale = self.model.scale
         restored = self._run(strip[:, :, column.start : column.stop])
@@ -238,7 +238,7 @@ class Restorer:
         width = round((column.keep_stop - column.keep_start) * scale)
         kept = restored[:, top : top + height, left : left + width]
         start = round(column.keep_start * scale)
-        canvas[:, :, start : start + width] += kept
+        canvas[:, :, start : start + width] = kept
 
     def _run(self, tile: Tensor) -> Tensor:
         """Compute one tile (3, h, w)."""

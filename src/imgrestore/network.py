@@ -34,8 +34,7 @@ class Network:
 
     def __post_init__(self) -> None:
         """Bring the network to its device and precision."""
-        if self.precision == "fp32":
-            forbid_tf32()
+        forbid_tf32()
         self.model = self.model.eval()
         self._ready = copy.deepcopy(self.model) if self.precision != "fp32" else self.model
         self._ready.to(self.device, DTYPES[self.precision], memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -64,7 +63,6 @@ class Network:
     @cached_property
     def _exact(self) -> RestorationModel:
         """The network as the weights file holds it, on the device; made when a tile first needs it."""
-        forbid_tf32()
         exact = copy.deepcopy(self.model).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         return cast(RestorationModel, exact)
 
@@ -76,5 +74,5 @@ class Network:
 
 
 def _finite(batch: Tensor) -> Tensor:
-    """Return for each image of a batch, as (N, 1, 1, 1), whether it holds numbers only."""
-    return torch.isfinite(batch).flatten(1).all(dim=1)[:, None, None, None]
+    """Return for each image of a batch, as (N, 1, 1, 1), whether it holds numbers only: its sum tells, and soonest."""
+    return torch.isfinite(batch.sum(dim=(1, 2, 3), keepdim=True))

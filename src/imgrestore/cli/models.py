@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from imgrestore import registry
-from imgrestore.cards import Card, read_card, shipped, weights_folder
+from imgrestore.cards import Card, paper_weights, read_card, shipped, weights_folder
+from imgrestore.catalogue import PAPER_MODELS
 from imgrestore.cli import console
 from imgrestore.cli.options import Json
 from imgrestore.errors import WeightsError
@@ -20,7 +21,7 @@ app = typer.Typer(help="What models there are.", no_args_is_help=True, rich_mark
 @app.command("list")
 def list_models(json: Json = False) -> None:
     """List all models with task, scales, licence and measured scores."""
-    cards = {key: read_card(path) for key, path in shipped().items()}
+    cards = _cards()
     rows = [["model", "task", "scale", "weights", "PSNR", "unrestored", "measured on", "licence"]]
     for entry in registry.models().values():
         if json:
@@ -36,7 +37,7 @@ def list_models(json: Json = False) -> None:
                     entry.task,
                     factor,
                     ("shipped" if card else "to be trained") if entry.trained else "none needed",
-                    f"{score['psnr']:.2f}" if score else "",
+                    f"{score['psnr']:.2f}" if "psnr" in score else "",
                     next((f"{score[base]:.2f}" for base in ("bicubic_psnr", "input_psnr") if base in score), ""),
                     f"{score['data']}, {score['protocol']}" if score else "",
                     card.licence if card else entry.licence,
@@ -49,13 +50,14 @@ def list_models(json: Json = False) -> None:
 @app.command()
 def info(name: Annotated[str, typer.Argument(help="A model, or a .safetensors file.")], json: Json = False) -> None:
     """Show everything known of a model and its weights."""
-    if name.endswith(".safetensors"):
-        card = read_card(Path(name))
+    own = paper_weights().get(PAPER_MODELS.get(name, name), Path(name))
+    if own.suffix == ".safetensors":
+        card = read_card(own)
         cards = {(card.model, card.scale): card}
         entry = registry.find_model(card.model)
     else:
         entry = registry.find_model(name)
-        cards = {key: read_card(path) for key, path in shipped().items() if key[0] == name}
+        cards = {key: card for key, card in _cards().items() if key[0] == name}
     if json:
         console.record(_facts(entry, cards))
         return
@@ -77,12 +79,19 @@ def verify() -> None:
     from imgrestore.weights import load_weights
 
     listed = _listed_sums()
-    for path in shipped().values():
-        found = content_hash(path)
-        if listed.get(path.name) != found:
+    for path in [*shipped().values(), *paper_weights().values()]:
+        name, found = path.relative_to(weights_folder()).as_posix(), content_hash(path)
+        if listed.get(name) != found:
             raise WeightsError(f"{path}: its SHA-256 is not the one in SHA256SUMS", hint="install imgrestore again")
         load_weights(path)
-        console.result(f"ok {path.name} {found}")
+        console.result(f"ok {name} {found}")
+
+
+def _cards() -> dict[tuple[str, int], Card]:
+    """Return the cards of the weights that come along, by model and scale."""
+    found = {key: read_card(path) for key, path in shipped().items()}
+    papers = [read_card(path) for name, path in paper_weights().items() if name in PAPER_MODELS.values()]
+    return found | {(card.model, card.scale): card for card in papers}
 
 
 def _listed_sums() -> dict[str, str]:

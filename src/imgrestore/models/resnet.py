@@ -9,10 +9,13 @@ size the input is folded into channels first (as in K. Zhang et al., "FFDNet", I
 
 from __future__ import annotations
 
-from torch import Tensor, nn
-from torch.nn.functional import interpolate, pixel_shuffle, pixel_unshuffle
+from functools import cache
 
-from imgrestore.filters import kernel_radius
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import conv2d, pad, pixel_shuffle, pixel_unshuffle
+
+from imgrestore.filters import axis_weights, kernel_radius
 from imgrestore.models.contract import RestorationModel
 from imgrestore.registry import register_model
 
@@ -54,11 +57,28 @@ class _ResNet(RestorationModel):
         nn.init.normal_(self.tail.weight, std=1e-3)
         nn.init.zeros_(self.tail.bias)  # type: ignore[arg-type]
 
-    def added(self, lq: Tensor) -> Tensor:
-        """Return what the trunk adds to the skip, in float32."""
+    def detail(self, lq: Tensor) -> Tensor:
+        """Return what the trunk adds to the skip as sub-pixels, (N, 3 spread^2, H / fold, W / fold)."""
         features = self.head(pixel_unshuffle(lq.to(self.head.weight.dtype), self.fold))
-        detail = self.tail(self.merge(self.body(features)).add_(features))
-        return pixel_shuffle(detail, self.spread).float()
+        detail: Tensor = self.tail(self.merge(self.body(features)).add_(features))
+        return detail
+
+
+_REACH = kernel_radius("bicubic")
+
+
+@cache
+@torch.inference_mode(mode=False)  # what is kept must serve training too
+def _bicubic(scale: int) -> Tensor:
+    """Return bicubic enlargement as weights of a convolution from each colour to its sub-pixels.
+
+    As one convolution whose result joins the sub-pixels of the trunk, it takes a third of the time of a resampling.
+    """
+    side = 2 * _REACH + 1
+    first, weights = axis_weights("bicubic", side, side * scale, _REACH * scale, (_REACH + 1) * scale)
+    along = torch.zeros(scale, side)
+    along[:, first : first + weights.shape[1]] = torch.from_numpy(weights)
+    return torch.einsum("iy,jx->ijyx", along, along).reshape(-1, 1, side, side).repeat(3, 1, 1, 1)
 
 
 class ResNetSR(_ResNet):
@@ -68,12 +88,14 @@ class ResNetSR(_ResNet):
         """Build for an enlargement of ``scale``, with ``blocks`` residual blocks of ``width`` channels."""
         super().__init__(1, scale, width, blocks)
         self.scale = scale
-        self.halo = max(self.halo, kernel_radius("bicubic"))
+        self.halo = max(self.halo, _REACH)
 
     def forward(self, lq: Tensor) -> Tensor:
         """Enlarge (N, 3, H, W) in [0, 1] to (N, 3, scale H, scale W)."""
-        skip = interpolate(lq.float(), scale_factor=self.spread, mode="bicubic", antialias=True)
-        return skip + self.added(lq)
+        with torch.autocast(lq.device.type, enabled=False):
+            wider = pad(lq.float(), (_REACH,) * 4, mode="replicate")
+            skip = conv2d(wider, _bicubic(self.spread).to(wider.device), groups=3)
+        return pixel_shuffle(skip + self.detail(lq), self.spread)
 
 
 class ResNetRestorer(_ResNet):
@@ -85,7 +107,7 @@ class ResNetRestorer(_ResNet):
 
     def forward(self, lq: Tensor) -> Tensor:
         """Restore (N, 3, H, W) in [0, 1]; height and width are multiples of ``fold``."""
-        return lq.float() + self.added(lq)
+        return lq.float() + pixel_shuffle(self.detail(lq), self.spread).float()
 
 
 @register_model(

@@ -65,8 +65,7 @@ class Training:
         self.compiled = compiled
         self.model = build(recipe.model_name, recipe.dimensions)
         check_stages(recipe, self.model)
-        if recipe.training.precision == "fp32":
-            forbid_tf32()
+        forbid_tf32()
         self.model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.objective = Objective(self.model, recipe.loss, recipe.training.precision == "bf16")
         self.step = 0
