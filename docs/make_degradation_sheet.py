@@ -88,6 +88,7 @@ SECTIONS = {
         "defocus",
         "motion-blur",
         "camera-shake",
+        "measured-blur",
         "ringing",
         "median-blur",
         "bilateral",
@@ -124,6 +125,9 @@ SHOWN: dict[str, dict[str, Any]] = {
     "two-pass": {"scale": 1},
 }
 """Settings for the picture: strong enough to be seen."""
+
+NOT_SHOWN = ("measured-blur",)
+"""What depends on the user's files."""
 
 LEFT, TOP, SIDE, ZOOM, COLUMNS = 56, 0, 92, 2, 8
 GAP, LINE = 6, 20
@@ -197,8 +201,8 @@ def _allowed(field: FieldInfo) -> str:
     annotation = field.annotation
     if get_origin(annotation) is tuple and get_args(annotation)[-1] is Ellipsis:
         inner = get_args(annotation)[0]
-        words = _choices(inner)
-        return f"a list of {words}" if words else "a list of degradations"
+        words = "names of files" if inner is str else _choices(inner) or "degradations"
+        return f"a list of {words}"
     if _choices(annotation):
         return _choices(annotation)
     if annotation is bool:
@@ -246,7 +250,7 @@ def sheet() -> NDArray[np.uint8]:
     pixels = read_image(DOCS / "images" / "circuit.jpg").rgb8()[TOP : TOP + SIDE, LEFT : LEFT + SIDE]
     crop = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255
     cells = {"original": pixels}
-    for name in (name for names in sections().values() for name in names):
+    for name in (name for names in sections().values() for name in names if name not in NOT_SHOWN):
         part = Degradation.model_validate({"kind": name, **SHOWN.get(name, {})})
         degraded = (part(crop, torch.Generator().manual_seed(7)).clamp(0, 1) * 255).round().byte()
         cells[name] = degraded[0].permute(1, 2, 0).numpy()

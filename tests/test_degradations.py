@@ -1,6 +1,7 @@
 import importlib.util
 import math
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -46,14 +47,18 @@ from imgrestore.degradations.shot_read import ShotRead
 from imgrestore.degradations.speckle import Speckle
 from imgrestore.degradations.two_pass import Pass, TwoPass
 from imgrestore.degradations.webp import Webp
-from imgrestore.errors import ComputeError, RecipeError
+from imgrestore.errors import ComputeError, InputError, RecipeError
 from imgrestore.filters import resize
 from imgrestore.parts import RecipeTable, check
 
 DOCS = Path(__file__).parent.parent / "docs"
+KERNELS = [Path(tempfile.mkdtemp()) / f"{side}.txt" for side in range(1, 40, 2)]
+for number, path in enumerate(KERNELS):
+    path.write_text("1 " * (2 * number + 1), encoding="ascii")
 NEEDED: dict[str, dict[str, Any]] = {
     "downsample": {"scale": 2},
     "two-pass": {"scale": 2},
+    "measured-blur": {"files": [*map(str, KERNELS)]},
     "regional": {"inside": [{"kind": "gaussian-blur"}, {"kind": "salt-pepper"}]},
 }
 KINDS = sorted(registry.entries("degradation"))
@@ -597,6 +602,25 @@ def test_rotate() -> None:
 
 
 # --- Combinations -----------------------------------------------------------------------------------------------------
+
+
+def test_measured_kernels_are_placed_in_the_middle(tmp_path: Path) -> None:
+    file = tmp_path / "bend.txt"
+    file.write_text("0 1 0 0\n0 2 3 0\n0 0 4 10\n", encoding="ascii")
+    (kernel,) = make("measured-blur", files=[str(file)]).kernels(1, seeded())  # type: ignore[attr-defined]
+    expected = torch.zeros(5, 5)
+    expected[0:3, 0:4] = torch.tensor([[0, 1.0, 0, 0], [0, 2, 3, 0], [0, 0, 4, 10]]) / 20
+    assert torch.allclose(kernel, expected)
+    assert moments(kernel)[0].abs().max() <= 0.5
+
+
+@pytest.mark.parametrize("text", ["", "1 2\n3", "1 -1", "0 0", "nan", "one"])
+def test_files_that_hold_no_kernel(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "kernel.txt"
+    file.write_text(text, encoding="ascii")
+    for name in (file, tmp_path / "missing.txt"):
+        with pytest.raises(InputError, match=f"{name.name}: (cannot be read as|holds no)"):
+            make("measured-blur", files=[str(name)]).kernels(1, seeded())  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("shape", ["rectangle", "ellipse", "band", "random"])
