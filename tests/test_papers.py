@@ -185,6 +185,7 @@ def test_rows_are_measured_on_what_was_held_out(paper: Paper, photo_folder: Path
     rows = table.rows()
     assert rows[0][:3] == ["row", "PSNR, paper", "PSNR"] and rows[2][1] == "22.00" and " ± " in rows[2][2]
     assert rows[3][2] == "not run"
+    assert [line[0] for line in table.measured()] == ["row", "Input", "Ours"], "what was not run is named in the notes"
     published, measured = table.claimed(paper.claims[0], "psnr")
     assert published == 2 and measured == pytest.approx([p - baseline.of("psnr")[0] for p in ours.of("psnr")])
     assert table.claims()[3][3] == "not run"

@@ -74,7 +74,7 @@ def table(rows: list[list[str]], *, to_stderr: bool = False) -> None:
     drawn = Table(header_style="bold")
     for i, heading in enumerate(rows[0]):
         numeric = i > 0 and all(_is_number(row[i]) for row in rows[1:])
-        drawn.add_column(heading, justify="right" if numeric else "left", overflow="fold")
+        drawn.add_column(heading, justify="right" if numeric else "left", overflow="fold", no_wrap=i == 0)
     for row in rows[1:]:
         drawn.add_row(*(Text(cell) for cell in row))
     console.print(drawn, soft_wrap=False)

@@ -52,7 +52,7 @@ def evaluate_paper(
             meter.advance(1)
     table = PaperTable(paper, results)
     console.say(f"paper {number}: {paper.title}")
-    console.table(table.rows(), to_stderr=True)
+    console.table(table.measured(), to_stderr=True)
     console.table(table.claims(), to_stderr=True)
     for note in table.notes():
         console.say(note)

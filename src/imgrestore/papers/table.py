@@ -42,6 +42,13 @@ class PaperTable:
             head += [f"{self._heading(metric)}, paper"] * self._is_published(metric) + [self._heading(metric)]
         return [[*head, "seeds", "steps"], *(self._row(result) for result in self.results)]
 
+    def measured(self) -> list[list[str]]:
+        """Return the table without the rows that were not run, and without the columns that are empty then."""
+        head, *body = self.rows()
+        run = [line for line, result in zip(body, self.results, strict=True) if not result.missing]
+        filled = [i for i in range(len(head)) if not i or any(line[i] for line in run)]
+        return [[line[i] for i in filled] for line in (head, *run)]
+
     def claims(self) -> list[list[str]]:
         """Return what the paper claims as a table: a row of headings, then one row for each claim and metric."""
         lines = [["claim", "metric", "paper", "measured"]]
