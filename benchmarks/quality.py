@@ -22,7 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imgrestore.api import load_model
-from imgrestore.cards import shipped
+from imgrestore.cards import shipped, weights_folder
+from imgrestore.catalogue import choose
 from imgrestore.codecs import find_images, read_image
 from imgrestore.degradations.contract import Degradation
 from imgrestore.devices import Precision
@@ -129,14 +130,13 @@ def models_for(table: Table, precision: Precision) -> Models:
     """Return the models of a task that have weights, or need none and are no baseline anyway."""
     found = {}
     for name, entry in models().items():
-        if entry.task != table.task or (entry.trained and (name, table.scale) not in shipped()):
-            continue
-        if entry.trained:
-            restorer = load_model(name, table.scale, precision=precision)
-            digest = hashlib.sha256(shipped()[name, table.scale].read_bytes()).hexdigest()[:12]
-            found[name] = f"{name} {digest} {restorer.precision}", restorer
-        elif name not in baselines(table.scale):
+        if entry.task == table.task and not entry.trained and name not in baselines(table.scale):
             found[name] = name, load_model(name, table.scale, precision="fp32")
+    for (name, scale), path in shipped().items():
+        if path.parent == weights_folder() and (choose(name, scale).entry.task, scale) == (table.task, table.scale):
+            restorer = load_model(name, scale, precision=precision)
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+            found[name] = f"{name} {digest} {restorer.precision}", restorer
     return found
 
 

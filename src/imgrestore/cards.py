@@ -113,15 +113,13 @@ def weights_folder() -> Path:
 
 @cache
 def shipped() -> dict[tuple[str, int], Path]:
-    """Return the shipped weights files by model name and scale."""
+    """Return the shipped weights files by name and scale.
+
+    The name, which requests call them by, is the file's without its enlargement: ``resnet-sr-x4.safetensors`` is
+    ``"resnet-sr"`` at 4. Weights of the papers' systems, in the sub-folder ``papers``, are called like their recipes.
+    """
     found: dict[tuple[str, int], Path] = {}
-    for path in sorted(weights_folder().glob("*.safetensors")):
-        card = read_card(path)
-        found[card.model, card.scale] = path
+    for path in sorted(weights_folder().rglob("*.safetensors")):
+        scale = read_card(path).scale
+        found[path.stem.removesuffix(f"-x{scale}"), scale] = path
     return found
-
-
-@cache
-def paper_weights() -> dict[str, Path]:
-    """Return the shipped weights of the papers' systems, by the name of the recipe, which is that of the file."""
-    return {path.stem: path for path in sorted((weights_folder() / "papers").glob("*.safetensors"))}

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from imgrestore import registry
-from imgrestore.cards import Card, paper_weights, read_card, shipped
-from imgrestore.errors import UsageError, WeightsError
+from imgrestore.cards import Card, read_card, shipped
+from imgrestore.errors import UnknownNameError, UsageError, WeightsError
 from imgrestore.manifest import content_hash
 from imgrestore.registry import ModelEntry
 
@@ -23,7 +23,7 @@ DEFAULT_MODELS = {"upscale": "resnet-sr", "denoise": "resnet-denoise", "deblur":
 PAPER_MODELS = {
     "mnist-vae": "mnist-vae-stft",
 }
-"""The recipe whose weights a model of the papers has when it is named without saying which."""
+"""The weights that a model of the papers has when it is named without saying which."""
 
 THEN = "+"
 """Stands between the names of models of which each restores what the one before it gives."""
@@ -56,17 +56,20 @@ class Choice:
 
     @property
     def name(self) -> str:
-        """What outputs and records call it: the model, or the weights file if that is not one of the shipped ones."""
+        """What outputs and records call it: the model, or the weights."""
         if self.before:
             return THEN.join(step.name for step in self.steps)
-        own = self.weights is not None and self.weights not in shipped().values()
-        return self.weights.stem if own and self.weights is not None else self.entry.name
+        return self._shipped or (self.entry.name if self.weights is None else self.weights.stem)
 
     @property
     def model(self) -> str:
         """Name of the model, or names of the models in turn, as :func:`choose` takes it for shipped weights."""
-        papers = paper_weights().values()
-        return THEN.join(step.name if step.weights in papers else step.entry.name for step in self.steps)
+        return THEN.join(step._shipped or step.entry.name for step in self.steps)
+
+    @property
+    def _shipped(self) -> str:
+        """Name of the weights if they are shipped ones, or empty."""
+        return next((name for (name, _), path in shipped().items() if path == self.weights), "")
 
     @property
     def sha256(self) -> str:
@@ -104,7 +107,7 @@ def choose(model: str, scale: float | None = None) -> Choice:
     """Settle which weights serve a request.
 
     Args:
-        model: Name of a model or of a paper's weights, path of a weights file, or names that :data:`THEN` joins.
+        model: Name of a model or of shipped weights, path of a weights file, or names that :data:`THEN` joins.
         scale: Enlargement factor wanted; the model's own by default. Where no network has it, the next larger one is
             taken and its result resampled down.
 
@@ -128,20 +131,20 @@ def choose(model: str, scale: float | None = None) -> Choice:
     first, joined, last = model.partition(THEN)
     if joined:
         return choose(last, scale).after(choose(first))
-    if weights := paper_weights().get(PAPER_MODELS.get(model, model)):
-        return choose(str(weights), scale)
+    wanted = PAPER_MODELS.get(model, model)
+    if available := {factor: path for (name, factor), path in shipped().items() if name == wanted}:
+        entry = registry.find_model(read_card(next(iter(available.values()))).model)
+        default = entry.default_scale if entry.default_scale in available else min(available)
+        return _at_scale(entry, available, scale, default)
+    if model not in registry.models():
+        raise UnknownNameError("model", model, sorted({*registry.models(), *(name for name, _ in shipped())}))
     entry = registry.find_model(model)
     if not entry.trained:
         factor = scale or entry.default_scale
         if entry.scales and factor not in entry.scales:
             raise UsageError(f"{entry.name} keeps the size, it cannot enlarge {factor:g} times", hint="omit --scale")
         return Choice(entry, None, factor, factor)
-    available = {factor: path for (name, factor), path in shipped().items() if name == entry.name}
-    if not available:
-        raise WeightsError(
-            f"no weights are shipped for {entry.name}", hint="train it, and give the weights file to --model"
-        )
-    return _at_scale(entry, available, scale, entry.default_scale)
+    raise WeightsError(f"no weights are shipped for {model}", hint="train it, and give the weights file to --model")
 
 
 def _at_scale(entry: ModelEntry, available: dict[int, Path], scale: float | None, default: float) -> Choice:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 
 from imgrestore import __version__
-from imgrestore.cards import read_card, shipped
+from imgrestore.cards import read_card, shipped, weights_folder
 from imgrestore.cli import console
 
 
@@ -25,6 +25,8 @@ def doctor() -> None:
         ["codecs", versions()],
     ]
     for (name, scale), path in shipped().items():
+        if path.parent != weights_folder():
+            continue  # of a paper, not of the product
         loss = read_card(path).bf16_loss_db
         precision = choose_precision("auto", device, loss)
         measured = "bf16 not measured" if loss is None else f"bf16 costs {loss:.3f} dB"

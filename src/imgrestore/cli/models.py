@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from imgrestore import registry
-from imgrestore.cards import Card, paper_weights, read_card, shipped, weights_folder
+from imgrestore.cards import Card, read_card, shipped, weights_folder
 from imgrestore.catalogue import PAPER_MODELS
 from imgrestore.cli import console
 from imgrestore.cli.options import Json
@@ -20,29 +20,33 @@ app = typer.Typer(help="What models there are.", no_args_is_help=True, rich_mark
 
 @app.command("list")
 def list_models(json: Json = False) -> None:
-    """List all models with task, scales, licence and measured scores."""
-    cards = _cards()
+    """List all models and weights with task, scales, licence and measured scores."""
+    cards = {key: read_card(path) for key, path in shipped().items()}
     rows = [["model", "task", "scale", "weights", "PSNR", "unrestored", "measured on", "licence"]]
     for entry in registry.models().values():
+        own = {key: card for key, card in cards.items() if card.model == entry.name}
         if json:
-            console.record(_facts(entry, cards))
+            console.record(_facts(entry, own))
             continue
-        factors = [f"{factor}x" for factor in entry.scales] or ["any"]
-        for factor in factors:
-            card = cards.get((entry.name, int(factor.rstrip("x")))) if entry.trained else None
-            score = card.scores[0] if card and card.scores else {}
+        for (name, factor), card in own.items():
+            score = card.scores[0] if card.scores else {}
+            unrestored = next((score[base] for base in ("bicubic_psnr", "input_psnr") if base in score), None)
             rows.append(
                 [
-                    entry.name,
+                    name,
                     entry.task,
-                    factor,
-                    ("shipped" if card else "to be trained") if entry.trained else "none needed",
+                    f"{factor}x",
+                    "shipped",
                     f"{score['psnr']:.2f}" if "psnr" in score else "",
-                    next((f"{score[base]:.2f}" for base in ("bicubic_psnr", "input_psnr") if base in score), ""),
+                    "" if unrestored is None else f"{unrestored:.2f}",
                     f"{score['data']}, {score['protocol']}" if score else "",
-                    card.licence if card else entry.licence,
+                    card.licence,
                 ]
             )
+        if not own:
+            factors = ", ".join(f"{factor}x" for factor in entry.scales) or "any"
+            needed = "to be trained" if entry.trained else "none needed"
+            rows.append([entry.name, entry.task, factors, needed, "", "", "", entry.licence])
     if not json:
         console.table(rows)
 
@@ -50,21 +54,21 @@ def list_models(json: Json = False) -> None:
 @app.command()
 def info(name: Annotated[str, typer.Argument(help="A model, or a .safetensors file.")], json: Json = False) -> None:
     """Show everything known of a model and its weights."""
-    own = paper_weights().get(PAPER_MODELS.get(name, name), Path(name))
-    if own.suffix == ".safetensors":
-        card = read_card(own)
+    if name.endswith(".safetensors"):
+        card = read_card(Path(name))
         cards = {(card.model, card.scale): card}
         entry = registry.find_model(card.model)
     else:
-        entry = registry.find_model(name)
-        cards = {key: card for key, card in _cards().items() if key[0] == name}
+        wanted = PAPER_MODELS.get(name, name)
+        cards = {key: read_card(path) for key, path in shipped().items() if key[0] == wanted}
+        entry = registry.find_model(next((card.model for card in cards.values()), name))
     if json:
         console.record(_facts(entry, cards))
         return
     console.result(f"{entry.name}: {entry.summary}")
     console.result(f"task {entry.task}; from {entry.paper or 'no paper'}")
-    for (_, scale), card in cards.items():
-        console.result(f"\n{scale}x weights: {card.steps} steps on {card.device}, {card.licence}")
+    for (own, scale), card in cards.items():
+        console.result(f"\n{own} {scale}x: {card.steps} steps on {card.device}, {card.licence}")
         console.result(f"  trained on {card.data}, recipe {card.recipe.get('name', '?')}, dimensions {card.dimensions}")
         for score in card.scores:
             metrics = ", ".join(f"{k} {v:.4f}" for k, v in score.items() if isinstance(v, float))
@@ -79,19 +83,12 @@ def verify() -> None:
     from imgrestore.weights import load_weights
 
     listed = _listed_sums()
-    for path in [*shipped().values(), *paper_weights().values()]:
+    for path in shipped().values():
         name, found = path.relative_to(weights_folder()).as_posix(), content_hash(path)
         if listed.get(name) != found:
             raise WeightsError(f"{path}: its SHA-256 is not the one in SHA256SUMS", hint="install imgrestore again")
         load_weights(path)
         console.result(f"ok {name} {found}")
-
-
-def _cards() -> dict[tuple[str, int], Card]:
-    """Return the cards of the weights that come along, by model and scale."""
-    found = {key: read_card(path) for key, path in shipped().items()}
-    papers = [read_card(path) for name, path in paper_weights().items() if name in PAPER_MODELS.values()]
-    return found | {(card.model, card.scale): card for card in papers}
 
 
 def _listed_sums() -> dict[str, str]:
@@ -109,6 +106,7 @@ def _facts(entry: registry.ModelEntry, cards: dict[tuple[str, int], Card]) -> di
         "paper": entry.paper,
         "weights": [
             {
+                "name": name,
                 "scale": scale,
                 "licence": card.licence,
                 "steps": card.steps,
@@ -117,6 +115,5 @@ def _facts(entry: registry.ModelEntry, cards: dict[tuple[str, int], Card]) -> di
                 "bf16_loss_db": card.bf16_loss_db,
             }
             for (name, scale), card in cards.items()
-            if name == entry.name
         ],
     }
