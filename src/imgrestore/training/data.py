@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +13,7 @@ from torch import Tensor
 from imgrestore.datasets.pictures import Pictures, read_pictures, spread
 from imgrestore.datasets.samples import Batch, Samples
 from imgrestore.errors import InputError, RecipeError
-from imgrestore.evaluation import Pair
+from imgrestore.evaluation import Pair, seeded
 from imgrestore.metrics import SMALLEST_SIDES
 from imgrestore.recipes.recipe import Recipe
 
@@ -126,8 +125,7 @@ def _pair(samples: Samples, index: int) -> Pair:
         views = [view.permute(2, 0, 1)[None].float() / 255 for view in samples.pictures[index]]
         height, width = (side // scale * scale for side in views[0].shape[-2:])
         views[0] = views[0][..., :height, :width]
-        generator = torch.Generator().manual_seed(zlib.crc32(os.fsencode(Path(name).stem)))
-        lq, gt = samples.pair(views, generator)
+        lq, gt = samples.pair(views, seeded(name))
         return lq[0].expand(3, -1, -1), gt[0].expand(3, -1, -1)
 
     return Pair(name, load, scale)
