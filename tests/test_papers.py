@@ -9,7 +9,7 @@ from PIL import Image as PillowImage
 from torch import Tensor
 from typer.testing import CliRunner
 
-from imgrestore.cards import Card, read_card
+from imgrestore.cards import Card, read_card, shipped
 from imgrestore.cli.app import app
 from imgrestore.errors import InputError, UnknownNameError
 from imgrestore.metrics.profiles import PROFILES
@@ -254,6 +254,10 @@ def test_evaluate_paper(photo_folder: Path, tmp_path: Path) -> None:
     assert "Not run, no weights: Conv AE, one decoder, by itself (block-ae)" in done.stdout
     score = read_card(path).scores[0]
     assert score["protocol"] == "p001" and score["images"] == 2 and math.isfinite(score["uqi_paper001"])
+    kept = {file: file.read_bytes() for file in shipped().values()}
+    alone = CliRunner().invoke(app, [*words[:5], "--device", "cpu", "--record"])
+    assert alone.exit_code == 0 and "Conv AE + N-cut" in alone.stderr, alone.stderr
+    assert all(file.read_bytes() == before for file, before in kept.items()), "shipped weights stay what they are"
     for wrong in (["--paper", "007"], ["--model", "bicubic"]):
         assert CliRunner().invoke(app, [*words, *wrong]).exit_code != 0
     assert CliRunner().invoke(app, ["evaluate", "--data", str(photo_folder)]).exit_code != 0

@@ -21,6 +21,7 @@ DEFAULT_MODELS = {"upscale": "resnet-sr", "denoise": "resnet-denoise", "deblur":
 """The model that does a task when none is named, where weights for it are shipped."""
 
 PAPER_MODELS = {
+    "cae-small": "cae-small-a",
     "mnist-vae": "mnist-vae-stft",
 }
 """The weights that a model of the papers has when it is named without saying which."""

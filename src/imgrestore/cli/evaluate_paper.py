@@ -76,9 +76,13 @@ def _draw(measurement: Measurement, folder: Path) -> None:
 
 
 def _record(table: PaperTable) -> None:
+    """Write scores into the user's weights; those that come with the package stay what they are."""
+    from imgrestore.cards import weights_folder
     from imgrestore.weights import update_card
 
     for result in (result for result in table.results if result.runs):
         for run, values in zip(result.runs, result.values, strict=True):
+            if run.path.is_relative_to(weights_folder()):
+                continue
             update_card(run.path, **table.recorded(result, run, values))
             console.say(f"recorded in {run.path.name}")

@@ -68,14 +68,14 @@ def find_weights(folders: Iterable[Path]) -> dict[str, dict[int, Trained]]:
     recipe and seed the one with more steps counts, then the first.
 
     Args:
-        folders: Searched with their sub-folders; ``papers`` in the folder of the shipped weights is searched last.
+        folders: Searched with their sub-folders; if there are none, the shipped weights are.
 
     Raises:
         InputError: A folder is missing.
     """
     found: dict[str, dict[int, Trained]] = {}
     shipped = weights_folder() / "papers"
-    for folder in [*folders, *([shipped] if shipped.is_dir() else [])]:
+    for folder in list(folders) or [shipped]:
         if not folder.is_dir():
             raise InputError(f"{folder}: no such folder", hint="--weights takes a folder of runs or of weights")
         for path in sorted(folder.rglob("*.safetensors")):
