@@ -91,9 +91,9 @@ def test_tiles_stay_on_the_grid_of_a_strided_model(size: tuple[int, int]) -> Non
 class Fixed(RestorationModel):
     """An identity that takes blocks of one size only."""
 
-    def __init__(self, scale: int = 1, native_size: int = 18, overlap: int = 4) -> None:
+    def __init__(self, scale: int = 1, native_size: int = 18) -> None:
         super().__init__()
-        self.scale, self.native_size, self.overlap = scale, native_size, overlap
+        self.scale, self.native_size = scale, native_size
         self.blocks: set[bytes] = set()
 
     def forward(self, lq: Tensor) -> Tensor:
@@ -117,12 +117,14 @@ def test_a_network_without_colours_is_given_luma_and_gives_grey() -> None:
 
 
 @pytest.mark.parametrize("size", [*SIZES, (18, 18), (19, 300)])
-@pytest.mark.parametrize(("scale", "native", "overlap"), [(1, 18, 4), (1, 18, 0), (2, 16, 11), (4, 8, 7)])
+@pytest.mark.parametrize(
+    ("scale", "native", "overlap"), [(1, 18, 4), (1, 18, 0), (2, 16, 11), (4, 8, 7), (1, 18, None)]
+)
 def test_blocks_of_a_fixed_size_model_merge_to_the_identity(
-    size: tuple[int, int], scale: int, native: int, overlap: int
+    size: tuple[int, int], scale: int, native: int, overlap: int | None
 ) -> None:
     lq = image(*size)
-    restored = Restorer(Fixed(scale, native, overlap)).restore_tensor(lq)
+    restored = Restorer(Fixed(scale, native), overlap=overlap).restore_tensor(lq)
     expected = lq.repeat_interleave(scale, -1).repeat_interleave(scale, -2)
     assert restored.shape == expected.shape
     assert (restored - expected).abs().max() < 1e-6
@@ -130,8 +132,20 @@ def test_blocks_of_a_fixed_size_model_merge_to_the_identity(
 
 def test_block_count_of_paper_001() -> None:
     model = Fixed()
-    Restorer(model).restore_tensor(image(256, 256))
+    Restorer(model, overlap=random_model("block-ae", 1).overlap).restore_tensor(image(256, 256))
     assert len(model.blocks) == 324
+
+
+def test_a_pattern_that_a_network_repeats_from_block_to_block_averages_out() -> None:
+    class Patterned(Fixed):
+        def forward(self, lq: Tensor) -> Tensor:
+            return lq + torch.linspace(0, 1, 16)
+
+    lq = torch.zeros(3, 80, 80)
+    beside = Restorer(Patterned(native_size=16), overlap=0).restore_tensor(lq)
+    averaged = Restorer(Patterned(native_size=16)).restore_tensor(lq)[:, 16:64, 16:64]
+    assert beside.std() > 0.3 and averaged.std() < 0.1 * beside.std()
+    assert averaged.mean() == pytest.approx(0.5, abs=0.01)
 
 
 BLOCK_MODELS = ["block-ae", "block-resnet-ae", "block-vae", "block-resnet-vae"]
@@ -149,7 +163,7 @@ def test_a_block_does_not_depend_on_those_computed_beside_it(name: str) -> None:
     whole = Restorer(model).restore_tensor(lq)
     assert torch.equal(Restorer(model, memory=2**20, tile=5).restore_tensor(lq), whole)
     corner = Restorer(model).restore_tensor(lq[:, :side, :side])
-    inner = side - model.overlap
+    inner = side - side * 3 // 4
     assert torch.equal(corner[:, :inner, :inner], whole[:, :inner, :inner])
     control = Restorer(model.control()).restore_tensor(lq)
     assert not torch.equal(control, whole), "the control has a decoder of its own"
@@ -324,7 +338,7 @@ def test_a_crop_has_the_pixels_of_the_whole(name: str, size: tuple[int, int] | N
 def test_a_crop_computes_only_its_tiles() -> None:
     model = Fixed()
     pixels = (image(200, 200).permute(1, 2, 0).numpy() * 255).astype(np.uint8)
-    Restorer(model).stream(Image(pixels).stream(), None, Region(100, 100, 10, 10)).read()
+    Restorer(model, overlap=4).stream(Image(pixels).stream(), None, Region(100, 100, 10, 10)).read()
     assert 0 < len(model.blocks) <= 9
 
 

@@ -22,6 +22,7 @@ def blended_rows(
     compute: Callable[[Tensor], Tensor],
     source: RowWindow,
     extent: tuple[int, int],
+    overlap: int,
     wanted: Region | None,
 ) -> Iterator[Tensor]:
     """Restore an image block by block.
@@ -31,6 +32,7 @@ def blended_rows(
         compute: The network: (N, 3, block, block) to (N, 3, scale * block, scale * block).
         source: Rows (3, h, W) of the image.
         extent: Its height and width.
+        overlap: Pixels that neighbouring blocks share.
         wanted: The only part of the image whose blocks are computed, or None for all.
 
     Yields:
@@ -39,8 +41,8 @@ def blended_rows(
     height, width = extent
     block, scale = model.native_size or 0, round(model.scale)
     padded_height, padded_width = max(height, block), max(width, block)
-    rows = blended_spans(padded_height, block, model.overlap)
-    columns = blended_spans(padded_width, block, model.overlap)
+    rows = blended_spans(padded_height, block, overlap)
+    columns = blended_spans(padded_width, block, overlap)
     plan = [(row, [each for each in columns if wanted is None or wanted.meets(row, each)]) for row in rows]
 
     def blocks() -> Iterator[Tensor]:

@@ -10,7 +10,6 @@ from imgrestore.models.contract import RestorationModel
 from imgrestore.registry import register_model
 
 _SIDE = 32
-_OVERLAP = 8
 
 
 class CaeSmall(RestorationModel):
@@ -30,7 +29,7 @@ class CaeSmall(RestorationModel):
             dense: Whether the authors' rejected variant is built.
         """
         super().__init__()
-        self.native_size, self.overlap = _SIDE, _OVERLAP
+        self.native_size = _SIDE
         channels, height, width = code
         count = channels * height * width
         between = [nn.Linear(count, count), nn.ReLU(), nn.Linear(count, count), nn.ReLU()] if dense else []

@@ -16,8 +16,8 @@ class RestorationModel(nn.Module):
     skips around it in float32.
 
     A model of finite reach is tiled *exactly*: each tile is computed with ``halo`` pixels of context that are then
-    thrown away, so the pieces equal the whole. A model of fixed size runs on blocks of ``native_size`` that overlap by
-    ``overlap`` and are merged with weights that fade towards the edges.
+    thrown away, so the pieces equal the whole. A model of fixed size runs on overlapping blocks of ``native_size`` that
+    are merged with weights that fade towards the edges.
 
     Attributes:
         scale: Enlargement factor.
@@ -25,7 +25,7 @@ class RestorationModel(nn.Module):
         halo: Radius of the receptive field in input pixels, counted from the edge of a square of ``multiple_of``.
         multiple_of: Height and width of the input must be multiples of this (the engine pads and crops).
         native_size: The only input side the network accepts, or None for any size.
-        overlap: Input pixels that neighbouring blocks of a fixed-size model share.
+        overlap: Input pixels that neighbouring blocks of a fixed-size model share in its paper's protocol.
         resampler: Name of the kernel if the model is nothing but a resampler, which works at any factor; else None.
         activation_bytes: Memory needed per input pixel of a tile in float32, in bytes.
         stages: What can be trained one after the other; ``joint`` trains all that is not for a later stage.

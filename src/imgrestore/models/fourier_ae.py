@@ -67,7 +67,7 @@ class FourierAutoencoder(RestorationModel):
         super().__init__()
         halvings = size.bit_length() - _SMALLEST.bit_length()
         widths = tuple(width * min(2**i, _WIDEST) for i in range(halvings))
-        self.native_size, self.overlap = size, size // 2
+        self.native_size = size
         self.cutoff, self.domain = scaled_cutoff(cutoff, size, size), domain
         self.encoder = ConvolutionalCode(3, widths, latent)
         self.mapping = ConvolutionalCode(6, tuple(w // 2 for w in widths), latent) if fourier else None

@@ -11,7 +11,6 @@ from imgrestore.models.variational import VariationalAutoencoder
 from imgrestore.registry import register_model
 
 _SIDE = 28
-_OVERLAP = 8
 
 
 class MnistVae(VariationalAutoencoder):
@@ -30,7 +29,7 @@ class MnistVae(VariationalAutoencoder):
         decoder += [nn.ConvTranspose2d(32, 64, 3, 2, 1, 1), nn.ReLU(), nn.ConvTranspose2d(64, 32, 3, 2, 1, 1)]
         decoder += [nn.ReLU(), nn.ConvTranspose2d(32, 1, 3, 1, 1)]
         super().__init__(nn.Sequential(*encoder), nn.Sequential(*decoder, *([nn.Sigmoid()] if sigmoid else [])))
-        self.channels, self.native_size, self.overlap = 1, _SIDE, _OVERLAP
+        self.channels, self.native_size = 1, _SIDE
         initialise(self)
 
 

@@ -67,7 +67,7 @@ class MultiFilter(RestorationModel):
             init_from_stage1: Whether the clusters' decoders begin as copies of the control instead of afresh, as later
                 work of the authors does; good for clusters of few blocks.
             variational: Whether the encoder gives Gaussians.
-            overlap: Pixels that neighbouring blocks share when an image is restored.
+            overlap: Pixels that neighbouring blocks share in the paper.
             channels: 3, or 1 for blocks without colours.
 
         Raises:

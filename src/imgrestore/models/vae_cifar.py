@@ -8,7 +8,6 @@ from imgrestore.models.variational import VariationalAutoencoder
 from imgrestore.registry import register_model
 
 _SIDE = 32
-_OVERLAP = 8
 
 
 class VaeCifar(VariationalAutoencoder):
@@ -24,7 +23,7 @@ class VaeCifar(VariationalAutoencoder):
         decoder = [nn.Linear(latent, 128 * 8**2), nn.Unflatten(1, (128, 8, 8))]
         decoder += [nn.ConvTranspose2d(128, 64, 4, 2, 1), nn.ReLU(), nn.ConvTranspose2d(64, 3, 4, 2, 1), nn.Sigmoid()]
         super().__init__(nn.Sequential(*encoder), nn.Sequential(*decoder))
-        self.native_size, self.overlap = _SIDE, _OVERLAP
+        self.native_size = _SIDE
 
 
 @register_model(task="denoise", default_scale=1, scales=(1,), paper="004: DTU, image quality improvement")

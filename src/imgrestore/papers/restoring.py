@@ -67,7 +67,7 @@ class _Network:
 
     def __init__(self, model: RestorationModel, device: torch.device) -> None:
         self.model, self.device = model.eval(), device
-        self.engine = Restorer(model, device=device, precision="fp32")
+        self.engine = Restorer(model, device=device, precision="fp32", overlap=model.overlap)
 
     def __call__(self, lq: Tensor) -> Tensor:
         if _fits(self.model, lq):
