@@ -1,87 +1,44 @@
-"""What the engine costs: speed against the bare network and the machine's matrix rate, memory, cold start.
+"""What the engine costs: networks against the machine's matrix rate, tiles and files against networks, memory, starts.
 
-    python benchmarks/engine.py [--model resnet-sr] [--scale 2] [--quick]
+    python benchmarks/engine.py [--models resnet-sr:4 resnet-denoise] [--megapixels 12] [--update docs/performance.md]
 
-Ratios are taken from runs that alternate with what they are compared to, since machines change their pace; the median
-of the rounds is printed. Needs only the installed package; pictures are made in a temporary folder.
+Prints tables in Markdown. Every share is a ratio of two things timed in turn in one run, since machines change their
+pace; what stands in the tables is the median of the rounds. Needs only the installed package; the photo is made in a
+temporary folder. docs/performance.md says what the columns mean.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
+import os
+import platform
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from documents import markdown, update
+from torch.utils.flop_counter import FlopCounterMode
 
 from imgrestore.api import prepare
-from imgrestore.catalogue import choose
-from imgrestore.codecs import write_image
+from imgrestore.cards import shipped, weights_folder
+from imgrestore.catalogue import Choice, choose
+from imgrestore.codecs import open_image, write_image
 from imgrestore.codecs.formats import by_name
+from imgrestore.devices import DTYPES, choose_device, describe_device
 from imgrestore.engine import Restorer
 from imgrestore.filters import resize
 from imgrestore.image import Image
 
-ROUNDS = 5
-
-
-def picture(width: int, height: int) -> Image:
-    """Make a photo-like picture: coarse shapes, finer shapes, a little grain."""
-    rng = np.random.default_rng(0)
-    layers = [torch.from_numpy(rng.random((3, height // step, width // step), np.float32)) for step in (200, 20, 4)]
-    mixed = sum(weight * resize(layer, (height, width)) for weight, layer in zip((0.6, 0.3, 0.1), layers, strict=True))
-    return Image((mixed.clamp(0, 1) * 255).byte().permute(1, 2, 0).contiguous().numpy())
-
-
-def seconds(work: Callable[[], object]) -> float:
-    """Time one call."""
-    began = time.perf_counter()
-    work()
-    return time.perf_counter() - began
-
-
-def gemm_rate(dtype: torch.dtype) -> float:
-    """Return the machine's matrix product rate in GFLOPS, best of a few."""
-    a, b = (torch.randn(1024, 1024).to(dtype) for _ in range(2))
-    return max(2 * 1024**3 / seconds(lambda: a @ b) / 1e9 for _ in range(12))
-
-
-def network_flops(restorer: Restorer) -> float:
-    """Return the arithmetic of the network's convolutions per input pixel."""
-    return sum(2 * module.weight.numel() for module in restorer.model.modules() if isinstance(module, torch.nn.Conv2d))
-
-
-def speed(restorer: Restorer, side: int) -> None:
-    """Compare the engine on a square picture with the bare network on tiles of the same total size, round by round."""
-    source = picture(side, side)
-    rows, columns = restorer.choose_tile(side)
-    patch = torch.rand(1, 3, rows, columns).contiguous(memory_format=torch.channels_last)
-    count = side * side / (rows * columns)
-
-    def bare() -> None:
-        with torch.inference_mode():
-            restorer._network(patch)
-
-    bare()
-    ratios, bare_times, rates = [], [], []
-    for _ in range(ROUNDS):
-        rates.append(gemm_rate(torch.bfloat16 if restorer.precision == "bf16" else torch.float32))
-        bare_times.append(statistics.mean(seconds(bare) for _ in range(3)) * count)
-        ratios.append(bare_times[-1] / seconds(lambda: restorer.restore(source)))
-    pixels = side * side * restorer.model.scale**2 / 1e6
-    flops = network_flops(restorer) * side * side / 1e9
-    share = statistics.median(flops / t / rate for t, rate in zip(bare_times, rates, strict=True))
-    print(f"precision {restorer.precision}, tile {rows}x{columns}, {torch.get_num_threads()} threads")
-    print(f"  matrix product {statistics.median(rates):8.0f} GFLOPS")
-    print(f"  bare network   {statistics.median(bare_times) / pixels:8.3f} s per output MP, {share:.0%} of that rate")
-    print(f"  engine         {statistics.median(ratios):8.0%} of the bare network's speed")
-
+TILES = 4
+"""Tiles of the bare network that a round times."""
 
 WATCHER = """
 import os, subprocess, sys, time
@@ -90,6 +47,128 @@ child = subprocess.Popen([sys.executable, "-m", "imgrestore", "-q", *sys.argv[1:
 status, usage = os.wait4(child.pid, 0)[1:]
 print(status, time.perf_counter() - began, usage.ru_maxrss / 1e3)
 """
+
+
+@dataclass(frozen=True)
+class Bench:
+    """How things are timed.
+
+    Attributes:
+        device: Where networks compute.
+        rounds: How often everything is timed.
+        threads: Threads of the CPU.
+    """
+
+    device: torch.device
+    rounds: int
+    threads: int
+
+    def seconds(self, work: Callable[[], object]) -> float:
+        """Time one call."""
+        began = time.perf_counter()
+        work()
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        return time.perf_counter() - began
+
+    def rounds_of(self, *works: Callable[[], float]) -> list[list[float]]:
+        """Call each in turn, round by round, and return the figures of each."""
+        return list(zip(*([work() for work in works] for _ in range(self.rounds)), strict=True))
+
+    def matrix_rate(self, dtype: torch.dtype) -> float:
+        """Return the rate of matrix products in GFLOPS, the best of a few."""
+        a, b = (torch.randn(1024, 1024, device=self.device).to(dtype) for _ in range(2))
+        return max(2 * 1024**3 / self.seconds(lambda: a @ b) / 1e9 for _ in range(8))
+
+    def network(self, restorer: Restorer, rows: int, columns: int) -> float:
+        """Return the seconds that the bare network needs for a tile of this size."""
+        patch = torch.rand(1, 3, rows, columns)
+        return self.seconds(lambda: [restorer._network(patch) for _ in range(TILES)]) / TILES
+
+
+def share(parts: Sequence[float], wholes: Sequence[float]) -> float:
+    """Return the median ratio of two things that were timed in turn."""
+    return statistics.median(part / whole for part, whole in zip(parts, wholes, strict=True))
+
+
+def picture(width: int, height: int) -> Image:
+    """Make a photo-like picture: coarse shapes, finer shapes, a little grain."""
+    rng = np.random.default_rng(0)
+    sizes = [(3, math.ceil(height / step), math.ceil(width / step)) for step in (200, 20, 4)]
+    layers = [torch.from_numpy(rng.random(size, np.float32)) for size in sizes]
+    mixed = sum(weight * resize(layer, (height, width)) for weight, layer in zip((0.6, 0.3, 0.1), layers, strict=True))
+    return Image((mixed.clamp(0, 1) * 255).byte().permute(1, 2, 0).contiguous().numpy())
+
+
+def tile_of(restorer: Restorer, photo: Image) -> tuple[int, int]:
+    """Return the height and width of the tiles that the engine takes, no larger than the photo."""
+    height, width = photo.pixels.shape[:2]
+    rows, columns = restorer.choose_tile(width)
+    return restorer._aligned(min(rows, height)), restorer._aligned(min(columns, width))
+
+
+def network_row(bench: Bench, name: str, restorer: Restorer, photo: Image) -> list[str]:
+    """Compare the network on tiles with the matrix rate, and with itself on tiles that carry their context."""
+    rows, columns = tile_of(restorer, photo)
+    context = 2 * restorer.model.halo
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        restorer.model.cpu()(torch.rand(1, 3, rows, columns))
+    flops = counter.get_total_flops() / 1e9
+    bench.network(restorer, rows, columns)
+    rates, plain, halo = bench.rounds_of(
+        lambda: bench.matrix_rate(DTYPES[restorer.precision]),
+        lambda: bench.network(restorer, rows, columns),
+        lambda: bench.network(restorer, rows + context, columns + context),
+    )
+    result = rows * columns * restorer.model.scale**2 / 1e6
+    done = statistics.median(flops / seconds / rate for seconds, rate in zip(plain, rates, strict=True))
+    return [
+        name,
+        restorer.precision,
+        str(bench.threads),
+        f"{statistics.median(rates):.0f}",
+        f"{statistics.median(plain) / result:.3f}",
+        f"{done:.0%}",
+        f"{share(halo, plain) - 1:.0%}",
+    ]
+
+
+def restore_row(bench: Bench, name: str, choice: Choice, restorer: Restorer, photo: Path) -> list[str]:
+    """Compare the network with the engine in memory, with a file made of a file, and with the whole command."""
+    image = open_image(photo).read()
+    rows, columns = tile_of(restorer, image)
+    pixels = image.pixels.shape[0] * image.pixels.shape[1]
+    tiles = pixels / (rows * columns)
+    context = 2 * restorer.model.halo
+    to, form = photo.with_name("restored.jpg"), by_name("jpeg")
+    assert form is not None, "JPEG is always there"
+    arguments = ["restore", str(photo), "--model", choice.model, "--scale", f"{choice.scale:g}", "--overwrite"]
+    arguments += ["--device", str(bench.device), "-o", str(to)]
+    peaks: list[float] = []
+
+    def command() -> float:
+        seconds, peak = process(arguments)
+        peaks.append(peak)
+        return seconds
+
+    plain, network, memory, files, commands = bench.rounds_of(
+        lambda: tiles * bench.network(restorer, rows, columns),
+        lambda: tiles * bench.network(restorer, rows + context, columns + context),
+        lambda: bench.seconds(lambda: [None for _ in restorer.stream(image.stream()).bands]),
+        lambda: bench.seconds(lambda: write_image(restorer.stream(open_image(photo)), to, form)),
+        command,
+    )
+    megapixels = pixels * restorer.model.scale**2 / 1e6
+    return [
+        name,
+        restorer.precision,
+        f"{statistics.median(commands):.1f}",
+        f"{statistics.median(commands) / megapixels:.3f}",
+        f"{share(plain, memory):.0%}",
+        f"{share(network, memory):.0%}",
+        f"{share(memory, files):.0%}",
+        f"{statistics.median(peaks):.0f}",
+    ]
 
 
 def process(arguments: list[str]) -> tuple[float, float]:
@@ -104,31 +183,68 @@ def process(arguments: list[str]) -> tuple[float, float]:
     return wall, peak
 
 
+def machine(bench: Bench) -> str:
+    """Return what the figures were taken on, in words."""
+    cpu, info = platform.processor() or platform.machine(), Path("/proc/cpuinfo")
+    if info.is_file():
+        named = (line for line in info.read_text().splitlines() if line.startswith("model name"))
+        cpu = next(named, cpu).partition(":")[2].strip() or cpu
+    where = cpu if bench.device.type == "cpu" else f"{describe_device(bench.device)}, {cpu}"
+    return f"{where}, {os.cpu_count()} cores; Python {platform.python_version()}, torch {torch.__version__}\n"
+
+
 def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", default="resnet-sr")
-    parser.add_argument("--scale", type=float, default=2)
-    parser.add_argument("--quick", action="store_true", help="smaller pictures")
-    options = parser.parse_args()
-    choice = choose(options.model, options.scale)
-    for precision in ("fp32", "bf16"):
-        speed(prepare(choice, device="cpu", precision=precision), 512 if options.quick else 1024)
+    """Print the tables."""
+    default = [f"{name}:{scale}" for (name, scale), path in shipped().items() if path.parent == weights_folder()]
+    parser = argparse.ArgumentParser(description="Measure speed and memory.")
+    parser.add_argument("--models", nargs="+", default=default, metavar="NAME:SCALE")
+    parser.add_argument("--megapixels", type=float, default=12, help="size of the photo")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--update", nargs="+", type=Path, default=[], help="documents to put the tables into")
+    args = parser.parse_args()
+    choices = {spec: choose(*_parsed(spec)) for spec in args.models}
+    cores = torch.get_num_threads()
+    benches = [Bench(choose_device(args.device), args.rounds, threads) for threads in dict.fromkeys((1, cores))]
+    height = round((args.megapixels * 1e6 * 3 / 4) ** 0.5)
+    width = round(height * 4 / 3)
+    networks, restorations = [], []
     with tempfile.TemporaryDirectory() as folder:
-        sizes = [(1000, 750), (2000, 1500)] if options.quick else [(4000, 3000), (6000, 4000)]
-        peaks = []
-        for width, height in sizes:
-            source = Path(folder) / f"{width}.jpg"
-            form = by_name("jpeg")
-            assert form is not None
-            write_image(picture(width, height).stream(), source, form)
-            arguments = ["restore", str(source), "--model", options.model, "--scale", str(options.scale)]
-            wall, peak = process([*arguments, "-o", str(Path(folder) / f"{width}.png")])
-            peaks.append(peak)
-            print(f"{width * height / 1e6:.0f} MP photo x{options.scale:g}: {wall:.1f} s, peak {peak:.0f} MB")
-        print(f"  the larger one needs {peaks[1] / peaks[0]:.2f} times the memory")
-    for arguments in (["--help"], ["models", "list"]):
-        print(f"{' '.join(arguments)}: {statistics.median(process(arguments)[0] for _ in range(ROUNDS)):.2f} s")
+        photo, form = Path(folder) / "photo.jpg", by_name("jpeg")
+        assert form is not None, "JPEG is always there"
+        image = picture(width, height)
+        write_image(image.stream(), photo, form)
+        for name, choice in choices.items():
+            for bench in benches:
+                torch.set_num_threads(bench.threads)
+                for precision in ("fp32", "bf16"):
+                    restorer = prepare(choice, device=args.device, precision=precision)
+                    networks.append(network_row(bench, name, restorer, image))
+            restorations.append(restore_row(bench, name, choice, prepare(choice, device=args.device), photo))
+    starts = [
+        [f"`imgrestore {' '.join(each)}`", f"{statistics.median(process(each)[0] for _ in range(args.rounds + 2)):.2f}"]
+        for each in (["--version"], ["--help"], ["models", "list"])
+    ]
+    tables = {
+        "machine": machine(benches[0]),
+        "networks": markdown(
+            ["network", "precision", "threads", "GFLOPS", "s/MP", "share of GFLOPS", "tiles cost"], networks
+        ),
+        "restore": markdown(
+            ["model", "precision", "seconds", "s/MP", "of the network", "with context", "of memory's", "peak MB"],
+            restorations,
+        ),
+        "starts": markdown(["command", "seconds"], starts),
+    }
+    for name, text in tables.items():
+        print(text)
+        for document in args.update:
+            update(document, name, text)
+
+
+def _parsed(spec: str) -> tuple[str, float | None]:
+    name, _, scale = spec.partition(":")
+    return name, float(scale) if scale else None
 
 
 if __name__ == "__main__":

@@ -15,11 +15,12 @@ import argparse
 import hashlib
 import json
 import math
-import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from documents import markdown, update
 
 from imgrestore.api import load_model
 from imgrestore.cards import shipped, weights_folder
@@ -162,7 +163,7 @@ def measure(
     return {name: float(kept.known[keys[name]]["psnr"]) for name in names}
 
 
-def markdown(columns: dict[str, dict[str, float]]) -> str:
+def compared(columns: dict[str, dict[str, float]]) -> str:
     """Return a table, the best of every column in bold; what is perfect because nothing happened is not the best."""
     rows = list(dict.fromkeys(name for column in columns.values() for name in column))
     best = {title: max(v for v in column.values() if not math.isinf(v)) for title, column in columns.items()}
@@ -173,16 +174,8 @@ def markdown(columns: dict[str, dict[str, float]]) -> str:
             return ""
         return f"**{shown('psnr', value)}**" if value == best[title] else shown("psnr", value)
 
-    lines = [["method", *columns], ["---", *["---:"] * len(columns)]]
-    lines += [[TOLD.get(name, f"`{name}`"), *(cell(title, name) for title in columns)] for name in rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
-
-
-def update(document: Path, name: str, text: str) -> None:
-    """Put a table between its marks in a document, if it has them."""
-    pattern = re.compile(rf"(<!-- quality: {name} -->\n).*?(<!-- /quality -->)", re.DOTALL)
-    before = document.read_text(encoding="utf-8")
-    document.write_text(pattern.sub(lambda match: f"{match[1]}\n{text}\n{match[2]}", before), encoding="utf-8")
+    lines = [[TOLD.get(name, f"`{name}`"), *(cell(title, name) for title in columns)] for name in rows]
+    return markdown(["method", *columns], lines)
 
 
 def main() -> None:
@@ -208,7 +201,7 @@ def main() -> None:
                 title = f"{test_set} {case}".strip()
                 columns[title] = measure(table, images, case, title, ours, kept)
         if columns:
-            text = markdown(columns)
+            text = compared(columns)
             print(f"{name}, protocol {table.protocol}, PSNR in dB\n\n{text}")
             for document in args.update:
                 update(document, name, text)

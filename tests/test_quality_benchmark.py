@@ -9,12 +9,13 @@ import pytest
 from PIL import Image as PillowImage
 
 ROOT = Path(__file__).parent.parent
-OTHER = "<!-- /quality -->\nafter\n<!-- quality: deblur -->\n<!-- /quality -->\n"
-DOCUMENT = f"before\n<!-- quality: denoise -->\nold\n{OTHER}"
+OTHER = "<!-- /measured -->\nafter\n<!-- measured: deblur -->\n<!-- /measured -->\n"
+DOCUMENT = f"before\n<!-- measured: denoise -->\nold\n{OTHER}"
 
 
 @pytest.fixture
-def quality():
+def quality(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
     spec = importlib.util.spec_from_file_location("quality", ROOT / "benchmarks" / "quality.py")
     module = importlib.util.module_from_spec(spec)
     sys.modules["quality"] = module
@@ -37,7 +38,7 @@ def test_tables_of_the_sets_that_are_there(quality, tmp_path: Path, photo, monke
     assert "| method | CBSD68 sigma 15 | CBSD68 sigma 25 | CBSD68 sigma 50 | CBSD68 sigma 0 |" in table
     assert "McMaster" not in table and "| inf |" in table and "| non-local means, told sigma |" in table
     written = document.read_text()
-    assert written.startswith("before\n<!-- quality: denoise -->\n\n| method |") and "\nold\n" not in written
+    assert written.startswith("before\n<!-- measured: denoise -->\n\n| method |") and "\nold\n" not in written
     assert written.endswith(OTHER)
     known = json.loads(scores.read_text())
     assert all("(2 images)" in key for key in known) and len(known) == 4 * 2 + 3
