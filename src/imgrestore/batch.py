@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import shutil
 import sys
@@ -15,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from imgrestore.allocation import return_freed_memory
 from imgrestore.codecs import SaveOptions, open_image, write_image
 from imgrestore.engine import Restorer
 from imgrestore.errors import ComputeError, ImgrestoreError, InputError, OutputError, UsageError, unexpected
@@ -26,9 +26,6 @@ from imgrestore.making import Making
 from imgrestore.manifest import Entry
 from imgrestore.methods import Method
 from imgrestore.provenance import Carrying
-
-_M_ARENA_MAX = -8
-"""From glibc's ``malloc.h``."""
 
 
 @dataclass(frozen=True)
@@ -123,9 +120,8 @@ def run(
     """
     for folder in {job.destination.parent for job in jobs if job.destination != STREAM}:
         remove_leftovers(folder)
-    give_back = _heaps_shared()
     for job in jobs:
-        give_back()
+        return_freed_memory()
         began = time.monotonic()
         done = 0
         entry: Entry | None = None
@@ -226,19 +222,6 @@ def _of(job: Job, label: str | None) -> Record:
 
 def _since(began: float) -> float:
     return round(time.monotonic() - began, 3)
-
-
-def _heaps_shared() -> Callable[[], object]:
-    """Let threads share two heaps where the C library is glibc, and return what gives its free memory back.
-
-    It gives every thread that comes along a heap of its own, up to eight per core, and keeps what is freed. Each image
-    brings new threads, so heaps that are a little in use each would add up over a long batch.
-    """
-    library = ctypes.CDLL(None)
-    if not hasattr(library, "mallopt") or not hasattr(library, "malloc_trim"):
-        return lambda: None
-    library.mallopt(_M_ARENA_MAX, 2)
-    return partial(library.malloc_trim, 0)
 
 
 def _restore(

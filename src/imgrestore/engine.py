@@ -35,7 +35,10 @@ from imgrestore.tiling import Region, Span, exact_span, exact_spans
 DEFAULT_MEMORY = 2**30
 """Budget for the engine's own buffers when the user names none, in bytes."""
 
-_LARGEST_TILE = (256, 1024)
+_LARGEST_TILE, _LARGEST_ENLARGED_TILE = (1024, 1024), (256, 1024)
+"""Larger tiles lose less to their context; but where results are larger than they, more than this costs more than the
+context does, in memory and in time."""
+
 _SMALLEST_TILE = 16
 
 _RESAMPLING_REACH = 4
@@ -253,12 +256,13 @@ class Restorer:
     def choose_tile(self, width: int) -> tuple[int, int]:
         """Return the height and width of a tile in input pixels that keeps the budget for an image of this width.
 
-        Tiles are wider than high: the rows of a whole band of tiles are held until the band is done.
+        Smaller ones are wider than high: the rows of a whole band of tiles are held until the band is done.
 
         Raises:
             UsageError: Not even the smallest tile fits into the budget.
         """
-        rows, columns = (self.tile, self.tile) if isinstance(self.tile, int) else self.tile or _LARGEST_TILE
+        largest = _LARGEST_TILE if self.model.scale == 1 else _LARGEST_ENLARGED_TILE
+        rows, columns = (self.tile, self.tile) if isinstance(self.tile, int) else self.tile or largest
         while self.tile is None and self._bytes(rows, columns, width) > self.memory and rows > _SMALLEST_TILE:
             rows, columns = (rows, columns // 2) if columns > rows else (rows // 2, columns)
         needed = self._bytes(rows, columns, width)

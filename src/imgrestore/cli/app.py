@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from imgrestore import __version__
+from imgrestore.allocation import keep_freed_memory
 from imgrestore.cli import compare, console, doctor, evaluate, info, models, recipes, restore, train, verify
 from imgrestore.cli.signals import leave_when_told
 from imgrestore.errors import ImgrestoreError, UsageError
@@ -87,6 +88,7 @@ def main() -> None:
     """
     _open_closed_streams()
     leave_when_told()
+    keep_freed_memory()
     try:
         app(_common_options_first(sys.argv[1:]))
     except ImgrestoreError as problem:
