@@ -20,6 +20,8 @@ from imgrestore.weights import load_weights
 PHOTO = Path(__file__).parent.parent / "docs" / "images" / "circuit.jpg"
 PAPERS = sorted(name for (name, _), path in shipped().items() if path.parent != weights_folder())
 SHIPPED = sorted(key for key in shipped() if key[0] not in PAPERS)
+LARGER = {"fourier-ae-small": 5, "block-ae-multi": 7, "resnet4x": 2}
+"""Megabytes of weights worth more than one: what papers 000, 001 and 004 propose."""
 UNTOUCHED = {"denoise": 40, "deblur": 38}
 """PSNR that a photo without noise or blur has to keep."""
 
@@ -91,7 +93,7 @@ def test_weights_of_the_papers_restore_a_photo_by_their_name(name: str, photo_pi
     seed = card.recipe["training"]["seed"]
     assert name == card.recipe["name"] + (f"-seed{seed}" if seed else "")
     assert "paper" in card.licence and card.minutes and card.scores and card.steps
-    assert path.stat().st_size < 1e6
+    assert path.stat().st_size < LARGER.get(name, 1) * 1e6
     choice = choose(name)
     assert (choice.name, choice.model, choice.weights) == (name, name, path)
     crop = Image(photo_pixels[:70, :90])

@@ -21,8 +21,11 @@ DEFAULT_MODELS = {"upscale": "resnet-sr", "denoise": "resnet-denoise", "deblur":
 """The model that does a task when none is named, where weights for it are shipped."""
 
 PAPER_MODELS = {
+    "block-ae": "block-ae-multi",
     "cae-small": "cae-small-a",
+    "fourier-ae": "fourier-ae-small",
     "mnist-vae": "mnist-vae-stft",
+    "sfl-cae": "sfl-cae-fast",
 }
 """The weights that a model of the papers has when it is named without saying which."""
 
