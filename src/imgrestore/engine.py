@@ -35,7 +35,7 @@ from imgrestore.tiling import Region, Span, exact_span, exact_spans
 DEFAULT_MEMORY = 2**30
 """Budget for the engine's own buffers when the user names none, in bytes."""
 
-_LARGEST_TILE, _LARGEST_ENLARGED_TILE = (1024, 1024), (256, 1024)
+_LARGEST_TILE, _LARGEST_ENLARGED_TILE = (512, 1024), (256, 1024)
 """Larger tiles lose less to their context; but where results are larger than they, more than this costs more than the
 context does, in memory and in time."""
 
