@@ -27,6 +27,7 @@ import torch
 from documents import markdown, update
 from torch.utils.flop_counter import FlopCounterMode
 
+from imgrestore.allocation import keep_freed_memory
 from imgrestore.api import prepare
 from imgrestore.cards import shipped, weights_folder
 from imgrestore.catalogue import Choice, choose
@@ -107,8 +108,25 @@ def tile_of(restorer: Restorer, photo: Image) -> tuple[int, int]:
     return restorer._aligned(min(rows, height)), restorer._aligned(min(columns, width))
 
 
-def network_row(bench: Bench, name: str, restorer: Restorer, photo: Image) -> list[str]:
-    """Compare the network on tiles with the matrix rate, and with itself on tiles that carry their context."""
+@dataclass(frozen=True)
+class Speed:
+    """How fast a bare network is.
+
+    Attributes:
+        rate: Of matrix products in the same precision, in GFLOPS.
+        seconds: For a megapixel of the result.
+        done: Share of that rate that its arithmetic reaches.
+        context: Time that the context of a tile adds, as a share.
+    """
+
+    rate: float
+    seconds: float
+    done: float
+    context: float
+
+
+def speed(bench: Bench, restorer: Restorer, photo: Image) -> Speed:
+    """Compare a network on tiles with the matrix rate, and with itself on tiles that carry their context."""
     rows, columns = tile_of(restorer, photo)
     context = 2 * restorer.model.halo
     with FlopCounterMode(display=False) as counter, torch.no_grad():
@@ -122,15 +140,14 @@ def network_row(bench: Bench, name: str, restorer: Restorer, photo: Image) -> li
     )
     result = rows * columns * restorer.model.scale**2 / 1e6
     done = statistics.median(flops / seconds / rate for seconds, rate in zip(plain, rates, strict=True))
-    return [
-        name,
-        restorer.precision,
-        str(bench.threads),
-        f"{statistics.median(rates):.0f}",
-        f"{statistics.median(plain) / result:.3f}",
-        f"{done:.0%}",
-        f"{share(halo, plain) - 1:.0%}",
-    ]
+    return Speed(statistics.median(rates), statistics.median(plain) / result, done, share(halo, plain) - 1)
+
+
+def network_row(bench: Bench, name: str, restorer: Restorer, photo: Image) -> list[str]:
+    """Return what there is to say of a network's speed."""
+    found = speed(bench, restorer, photo)
+    figures = f"{found.rate:.0f}", f"{found.seconds:.3f}", f"{found.done:.0%}", f"{found.context:.0%}"
+    return [name, restorer.precision, str(bench.threads), *figures]
 
 
 def restore_row(bench: Bench, name: str, choice: Choice, restorer: Restorer, photo: Path) -> list[str]:
@@ -203,6 +220,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--update", nargs="+", type=Path, default=[], help="documents to put the tables into")
     args = parser.parse_args()
+    keep_freed_memory()
     choices = {spec: choose(*_parsed(spec)) for spec in args.models}
     cores = torch.get_num_threads()
     benches = [Bench(choose_device(args.device), args.rounds, threads) for threads in dict.fromkeys((1, cores))]

@@ -29,3 +29,18 @@ def test_every_table_has_its_place(tmp_path: Path, monkeypatch, capsys) -> None:
     printed = capsys.readouterr().out
     assert all(line in printed for line in written.splitlines() if line.startswith("|"))
     assert all(f"<!-- measured: {each} -->" in DOCUMENT.read_text() for each in TABLES)
+
+
+def test_sizes_that_have_no_weights_are_measured_too(tmp_path: Path, monkeypatch, capsys) -> None:
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    document = tmp_path / "models.md"
+    document.write_text("<!-- measured: sizes -->\n<!-- /measured -->\n")
+    arguments = ["--sizes", "resnet-denoise:1:16x1", "--megapixels", "0.01", "--rounds", "1", "--update", str(document)]
+    monkeypatch.setattr(sys, "argv", ["networks.py", *arguments])
+    threads = torch.get_num_threads()
+    try:
+        runpy.run_path(str(ROOT / "benchmarks" / "networks.py"), run_name="__main__")
+    finally:
+        torch.set_num_threads(threads)
+    assert "| `resnet-denoise` 1x | 1 of 16 |" in document.read_text()
+    assert "<!-- measured: sizes -->" in (ROOT / "docs" / "models.md").read_text()
