@@ -10,6 +10,7 @@ temporary folder. docs/performance.md says what the columns mean.
 from __future__ import annotations
 
 import argparse
+import copy
 import math
 import os
 import platform
@@ -130,7 +131,7 @@ def speed(bench: Bench, restorer: Restorer, photo: Image) -> Speed:
     rows, columns = tile_of(restorer, photo)
     context = 2 * restorer.model.halo
     with FlopCounterMode(display=False) as counter, torch.no_grad():
-        restorer.model.cpu()(torch.rand(1, 3, rows, columns))
+        copy.deepcopy(restorer.model).cpu()(torch.rand(1, 3, rows, columns))
     flops = counter.get_total_flops() / 1e9
     bench.network(restorer, rows, columns)
     rates, plain, halo = bench.rounds_of(

@@ -14,6 +14,7 @@ import tifffile
 from PIL import Image as PillowImage
 
 from conftest import invoke, open_picture
+from imgrestore.cards import weights_folder
 
 
 def run(*arguments: str | Path, stdin: bytes = b"", cwd: Path | None = None) -> subprocess.CompletedProcess[bytes]:
@@ -234,6 +235,11 @@ def test_training_from_the_command_line(photo_folder: Path, tmp_path: Path) -> N
     weights = tmp_path / "run" / "resnet-sr-x2.safetensors"
     assert invoke("evaluate", "--model", weights, "--data", photo_folder, "--record")[0] == 0
     assert "bf16 costs" in invoke("models", "info", weights)[1]
+    chain = f"{weights_folder() / 'resnet-denoise.safetensors'}+{weights}"
+    before = weights.read_bytes()
+    for untouched in ("resnet-sr", chain):
+        code, _, stderr = invoke("evaluate", "--model", untouched, "--scale", 2, "--data", photo_folder, "--record")
+        assert code == 0 and "warning" in stderr and weights.read_bytes() == before
     assert invoke("restore", photo_folder / "0.png", "--model", weights, "-o", tmp_path / "x.png")[0] == 0
     assert open_picture(tmp_path / "x.png").size == (240, 200)
 

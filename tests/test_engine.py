@@ -9,6 +9,7 @@ from imgrestore.errors import ComputeError, UsageError
 from imgrestore.filters import resize
 from imgrestore.image import Image
 from imgrestore.models.contract import RestorationModel
+from imgrestore.registry import find_model
 from imgrestore.tiling import Region
 
 SIZES = [(1, 1), (1, 37), (23, 2), (5, 90), (17, 23), (45, 61)]
@@ -128,6 +129,11 @@ def test_blocks_of_a_fixed_size_model_merge_to_the_identity(
     expected = lq.repeat_interleave(scale, -1).repeat_interleave(scale, -2)
     assert restored.shape == expected.shape
     assert (restored - expected).abs().max() < 1e-6
+
+
+@pytest.mark.parametrize(("name", "scale"), MODEL_VARIANTS)
+def test_the_registry_knows_what_takes_one_size_only(name: str, scale: int) -> None:
+    assert find_model(name).fixed_size == (random_model(name, scale).native_size is not None)
 
 
 def test_block_count_of_paper_001() -> None:

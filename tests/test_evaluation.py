@@ -200,7 +200,10 @@ def test_classical_methods_are_told_what_happened(photo) -> None:
         blurred = gains(shake, *white_noise(1))
         assert list(blurred) == ["richardson-lucy-told-kernel"] and blurred["richardson-lucy-told-kernel"] > 1.5
     assert gains() == gains(*white_noise(0)) == gains(Gaussian(sigma=(0, 0.1))) == {}
-    assert gains(CameraShake(probability=0.5)) == {}
+    assert gains(CameraShake(probability=0.5)) == gains(CameraShake(linear=True)) == {}
+    shrunk = Pair.degraded("a", lambda: photo(128, 128), [GaussianBlur(sigma=(1, 1)), Downsample(scale=2)], 2)
+    shrunk.load()
+    assert classical_methods(shrunk) == {}
 
 
 def test_richardson_lucy_is_that_of_scikit_image_where_no_edge_is_near(photo) -> None:

@@ -199,7 +199,7 @@ def test_rows_are_measured_on_what_was_held_out(paper: Paper, photo_folder: Path
 def test_pictures_to_look_at_show_every_row(paper: Paper, photo_folder: Path, tmp_path: Path) -> None:
     saved(tmp_path, "ours", 1, learned=4)
     measurement = Measurement(Material(paper, [photo_folder]), find_weights([tmp_path]), DEVICE)
-    ((name, shown),) = measurement.pictures()
+    ((name, shown),) = measurement.pictures(list(measurement.results()))
     assert name == "small" and list(shown) == ["input", "Ours: control", "Ours", "truth"]
     assert {len(pictures) for pictures in shown.values()} == {2}, "as many as were held out, and no more than are shown"
     assert SHOWN > 2

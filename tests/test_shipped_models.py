@@ -10,6 +10,7 @@ from imgrestore.api import load_model, prepare
 from imgrestore.cards import read_card, shipped, weights_folder
 from imgrestore.catalogue import PAPER_MODELS, choose
 from imgrestore.codecs import read_image
+from imgrestore.errors import UsageError
 from imgrestore.evaluation import Pair, standard_degradations, to_tensor
 from imgrestore.filters import resize
 from imgrestore.image import Image
@@ -105,3 +106,18 @@ def test_models_of_the_papers_have_weights_without_saying_which() -> None:
     for model, recipe in PAPER_MODELS.items():
         assert find_model(model).paper.startswith("00")
         assert choose(model).name == recipe
+
+
+def test_networks_of_one_size_do_not_work_in_turn() -> None:
+    for names in ("mnist-vae+resnet-denoise", "resnet-denoise+cae-small"):
+        with pytest.raises(UsageError, match=r"cannot work in turn.*any size"):
+            choose(names)
+
+
+def test_weights_files_work_in_turn_like_names(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = shipped()["resnet-denoise", 1]
+    Path("a+b.safetensors").write_bytes(path.read_bytes())
+    assert choose("a+b.safetensors").name == "a+b"
+    for names in (f"resnet-denoise+{path}", f"{path}+resnet-denoise"):
+        assert [step.weights for step in choose(names).steps] == [path, path]

@@ -233,6 +233,16 @@ def test_starting_from_earlier_weights(photo_folder: Path, tmp_path: Path) -> No
         fresh(tiny("resnet-sr-x4", "width=4", "steps=1")).start_from(earlier)
 
 
+def test_starting_from_a_network_that_counts_its_batches(photo_folder: Path, tmp_path: Path) -> None:
+    finish(tiny("resnet4x", "steps=2"), photo_folder, tmp_path / "first")
+    earlier = tmp_path / "first" / "resnet4x.safetensors"
+    training = fresh(tiny("resnet4x", "steps=2"))
+    training.start_from(earlier)
+    started, known = training.model.state_dict(), load_weights(earlier)[0].state_dict()
+    assert all(torch.equal(tensor, known[name]) for name, tensor in started.items())
+    assert any(tensor.dim() == 0 for tensor in known.values())
+
+
 def test_growing_from_earlier_weights(photo_folder: Path, tmp_path: Path) -> None:
     finish(small("steps=2"), photo_folder, tmp_path / "x2")
     earlier = tmp_path / "x2" / "resnet-sr-x2.safetensors"

@@ -14,6 +14,8 @@ from collections.abc import Callable
 
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -2, -3, -8
 _MOST = 2**31 - 1
+_MOST_BEFORE = 2**25
+"""What older versions of glibc take as the largest piece to be kept."""
 
 
 def keep_freed_memory() -> None:
@@ -24,13 +26,10 @@ def keep_freed_memory() -> None:
     pieces of any size. To be called before there are threads.
     """
     if mallopt := _function("mallopt"):
-        for parameter, value in (
-            (_M_ARENA_MAX, 1),
-            (_M_MMAP_THRESHOLD, _MOST),
-            (_M_TRIM_THRESHOLD, _MOST),
-            (_M_TOP_PAD, 2**26),
-        ):
-            mallopt(parameter, value)
+        mallopt(_M_ARENA_MAX, 1)
+        mallopt(_M_MMAP_THRESHOLD, _MOST) or mallopt(_M_MMAP_THRESHOLD, _MOST_BEFORE)
+        mallopt(_M_TRIM_THRESHOLD, _MOST)
+        mallopt(_M_TOP_PAD, 2**26)
 
 
 def return_freed_memory() -> None:

@@ -111,6 +111,11 @@ def weights_folder() -> Path:
     return installed if installed.is_dir() else package.parent.parent / "weights"
 
 
+def comes_with_package(weights: Path) -> bool:
+    """Return whether a weights file is one of the shipped ones, which stay what their checksums say."""
+    return weights.resolve().is_relative_to(weights_folder().resolve())
+
+
 @cache
 def shipped() -> dict[tuple[str, int], Path]:
     """Return the shipped weights files by name and scale.

@@ -86,10 +86,11 @@ class Choice:
         Raises:
             UsageError: They cannot work one after the other.
         """
-        if first.scale != 1 or not (first.entry.trained and self.entry.trained):
+        entries = first.entry, self.entry
+        if first.scale != 1 or not all(entry.trained and not entry.fixed_size for entry in entries):
             raise UsageError(
                 f"{first.name}{THEN}{self.name}: these models cannot work in turn",
-                hint="only networks can, and all but the last must keep an image's size",
+                hint="only networks that take any size can, and all but the last must keep it",
             )
         return replace(self, before=(*first.steps, *self.before))
 
@@ -123,6 +124,9 @@ def choose(model: str, scale: float | None = None) -> Choice:
     if scale is not None and not 0 < scale <= 64:
         raise UsageError(f"scale must be between 0 and 64, got {scale:g}")
     path = Path(model)
+    first, joined, last = model.partition(THEN)
+    if joined and not path.is_file():
+        return choose(last, scale).after(choose(first))
     if path.suffix == ".safetensors":
         card = read_card(path)
         entry = registry.find_model(card.model)
@@ -132,9 +136,6 @@ def choose(model: str, scale: float | None = None) -> Choice:
             f"{model}: only weights in the safetensors format are read",
             hint="other formats can hold programs; train anew",
         )
-    first, joined, last = model.partition(THEN)
-    if joined:
-        return choose(last, scale).after(choose(first))
     wanted = PAPER_MODELS.get(model, model)
     if available := {factor: path for (name, factor), path in shipped().items() if name == wanted}:
         entry = registry.find_model(read_card(next(iter(available.values()))).model)

@@ -26,8 +26,8 @@ _ITERATIONS = 60
 def told(degradations: Sequence[Degradation], generator: Generator) -> dict[str, Callable[[Tensor], Tensor]]:
     """Return the classical methods for an image that was degraded so, named by what they are told.
 
-    White noise alone of a fixed, known strength is for non-local means; a blur that comes first is for
-    Richardson-Lucy. Each method takes (3, H, W) and returns the like.
+    White noise alone of a fixed, known strength is for non-local means; a blur of sRGB values that comes first, and
+    nothing that shrinks after it, is for Richardson-Lucy. Each method takes (3, H, W) and returns the like.
 
     Args:
         degradations: What happened to the image, in order.
@@ -36,7 +36,7 @@ def told(degradations: Sequence[Degradation], generator: Generator) -> dict[str,
     match degradations:
         case [Gaussian(sigma=(low, high), colour="rgb")] if 0 < low == high:
             return {"non-local-means-told-sigma": lambda lq: non_local_means(lq, low)}
-        case [Blur() as blur, *_] if blur.probability == 1:
+        case [Blur(linear=False) as blur, *rest] if blur.probability == 1 and all(each.keeps_size for each in rest):
             kernel = blur.kernels(1, generator)[0]
             return {"richardson-lucy-told-kernel": lambda lq: richardson_lucy(lq, kernel)}
     return {}

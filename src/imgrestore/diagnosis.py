@@ -192,7 +192,7 @@ def _sampled(picture: ImageStream) -> tuple[list[tuple[Plane, Plane]], list[tupl
         for column in range(columns):
             tile = strip[:, column * width : (column + 1) * width]
             number = row * columns + column
-            detail = _detail(tile)
+            detail = _detail(tile, header)
             wanted = row in down and column in across
             busiest = len(detailed) < _MOST_DETAILED or detail > detailed[0][0]
             if not (wanted or busiest) or (planes := _planes(tile, header)) is None:
@@ -217,9 +217,9 @@ def _strips(bands: Iterable[Pixels], height: int) -> Iterator[Pixels]:
             held = [joined[height:]]
 
 
-def _detail(tile: Pixels) -> float:
+def _detail(tile: Pixels, header: Header) -> float:
     """Return the mean second difference along every fourth row: much where a tile is sharp."""
-    samples = tile[::4, :, min(1, tile.shape[2] - 1)].astype(np.float32)
+    samples = tile[::4, :, 0 if header.grey else 1].astype(np.float32)
     return float(np.abs(np.diff(samples, n=2)).mean()) if samples.shape[1] > 2 else 0.0
 
 

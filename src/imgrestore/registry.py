@@ -70,6 +70,11 @@ class ModelEntry(Entry):
         return bool(self.facts.get("trained", True))
 
     @property
+    def fixed_size(self) -> bool:
+        """Whether the network takes images of one size only, so that photos are restored block by block."""
+        return bool(self.facts.get("fixed_size", False))
+
+    @property
     def licence(self) -> str:
         """Licence of the code that computes it (the weights' own licence stands in their card)."""
         return "Apache-2.0"
@@ -86,6 +91,7 @@ def register_model(
     default_scale: float,
     scales: tuple[int, ...] = (),
     trained: bool = True,
+    fixed_size: bool = False,
     paper: str = "",
 ) -> Callable[[T], T]:
     """Mark a function that builds a :class:`~imgrestore.models.contract.RestorationModel`.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from imgrestore.cards import comes_with_package
 from imgrestore.catalogue import Choice, choose, labelled
 from imgrestore.cli import console
 from imgrestore.cli.evaluate_paper import evaluate_paper
@@ -73,7 +74,8 @@ def evaluate(
     if sum((csv, markdown, json)) > 1:
         raise UsageError("--csv, --markdown and --json all write to standard output", hint="use one of them")
     if paper is not None:
-        if model or lq or scale or degrade or sigma or classical or protocol or require or csv:
+        given = model, lq, scale, degrade, sigma, protocol, require, tile, memory
+        if any(each is not None for each in given) or classical or csv or precision != "auto":
             raise UsageError("--paper settles what is measured and how", hint="leave out --model and its options")
         evaluate_paper(paper, data, weights or [], device, markdown=markdown, json=json, record=record, sheets=sheets)
         return
@@ -169,8 +171,11 @@ def _record(choice: Choice, label: str, report: Report, data: str, pairs: list[P
     from imgrestore.evaluation import card_score
     from imgrestore.weights import update_card
 
-    if choice.weights is None or choice.card is None:
-        console.warn(f"{label} has no weights, so there is no card to record scores in")
+    if choice.weights is None or choice.card is None or choice.before:
+        console.warn(f"{label} has no weights of its own, so there is no card to record scores in")
+        return
+    if comes_with_package(choice.weights):
+        console.warn(f"{label} comes with the package: nothing is recorded in it, but in a copy that --model names")
         return
     if choice.scale != choice.network_scale:
         console.warn(f"{label} is a {choice.network_scale:g}x network; scores at {choice.scale:g}x are not recorded")

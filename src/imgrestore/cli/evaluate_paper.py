@@ -62,14 +62,14 @@ def evaluate_paper(
     if record:
         _record(table)
     if sheets is not None:
-        _draw(measurement, sheets)
+        _draw(measurement, results, sheets)
 
 
-def _draw(measurement: Measurement, folder: Path) -> None:
+def _draw(measurement: Measurement, results: Sequence[Result], folder: Path) -> None:
     from imgrestore.sheet import draw_grid, save_sheet
 
     folder.mkdir(parents=True, exist_ok=True)
-    for name, pictures in measurement.pictures():
+    for name, pictures in measurement.pictures(results):
         path = folder / f"{measurement.paper.number}-{name}.png"
         save_sheet(draw_grid(pictures), path)
         console.say(f"drew {path}")
@@ -77,12 +77,13 @@ def _draw(measurement: Measurement, folder: Path) -> None:
 
 def _record(table: PaperTable) -> None:
     """Write scores into the user's weights; those that come with the package stay what they are."""
-    from imgrestore.cards import weights_folder
+    from imgrestore.cards import comes_with_package
     from imgrestore.weights import update_card
 
     for result in (result for result in table.results if result.runs):
         for run, values in zip(result.runs, result.values, strict=True):
-            if run.path.is_relative_to(weights_folder()):
+            if comes_with_package(run.path):
+                console.warn(f"{run.path.name} comes with the package: nothing is recorded in it")
                 continue
             update_card(run.path, **table.recorded(result, run, values))
             console.say(f"recorded in {run.path.name}")

@@ -224,6 +224,8 @@ def _choose(model: str | None, task: str | None, scale: float | None, *, sized: 
         scale: What ``--scale`` says.
         sized: Whether another option asks for a size.
     """
+    if "" in (model, task):
+        raise UsageError("--model or --task is empty", hint="a variable of the shell may be")
     if model and task:
         raise UsageError("--model and --task both name a model", hint="leave one out")
     larger = scale is not None or sized

@@ -109,7 +109,9 @@ def _autoencoder(
     )
 
 
-@register_model(task="denoise", default_scale=1, scales=(1,), paper="001: Yang & Zheng, figures 2 and 3")
+@register_model(
+    task="denoise", default_scale=1, scales=(1,), fixed_size=True, paper="001: Yang & Zheng, figures 2 and 3"
+)
 def block_ae(
     scale: int = 1,
     block: int = 18,
@@ -122,7 +124,9 @@ def block_ae(
     return _autoencoder(BlockEncoder(block, latent), block, latent, clusters, head, init_from_stage1)
 
 
-@register_model(task="denoise", default_scale=1, scales=(1,), paper="001: Yang & Zheng, figures 3 and 5")
+@register_model(
+    task="denoise", default_scale=1, scales=(1,), fixed_size=True, paper="001: Yang & Zheng, figures 3 and 5"
+)
 def block_resnet_ae(
     scale: int = 1,
     block: int = 18,

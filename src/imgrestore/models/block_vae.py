@@ -88,7 +88,7 @@ def _autoencoder(
     )
 
 
-@register_model(task="denoise", default_scale=1, scales=(1,), paper="001: Yang & Zheng, figure 6")
+@register_model(task="denoise", default_scale=1, scales=(1,), fixed_size=True, paper="001: Yang & Zheng, figure 6")
 def block_vae(
     scale: int = 1,
     block: int = 16,
@@ -106,7 +106,7 @@ def block_vae(
     return _autoencoder(trunk, features, block, latent, channels, clusters, init_from_stage1)
 
 
-@register_model(task="denoise", default_scale=1, scales=(1,), paper="001: Yang & Zheng, figure 5")
+@register_model(task="denoise", default_scale=1, scales=(1,), fixed_size=True, paper="001: Yang & Zheng, figure 5")
 def block_resnet_vae(
     scale: int = 1,
     block: int = 16,
@@ -120,7 +120,9 @@ def block_resnet_vae(
     return _autoencoder(ResidualTrunk(channels), features, block, latent, channels, clusters, init_from_stage1)
 
 
-@register_model(task="denoise", default_scale=1, scales=(1,), paper="001: Yang & Zheng, VGG16 as the encoder")
+@register_model(
+    task="denoise", default_scale=1, scales=(1,), fixed_size=True, paper="001: Yang & Zheng, VGG16 as the encoder"
+)
 def block_vgg_vae(
     scale: int = 1, block: int = 32, latent: int = 2, clusters: int = 1, init_from_stage1: bool = False
 ) -> MultiFilter:

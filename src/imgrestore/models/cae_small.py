@@ -64,7 +64,9 @@ def _wide() -> tuple[nn.Module, nn.Module, tuple[int, int, int]]:
     return nn.Sequential(*encoder), nn.Sequential(*decoder), (2, 8, 8)
 
 
-@register_model(task="denoise", default_scale=1, scales=(1,), paper="004: DTU, image quality improvement")
+@register_model(
+    task="denoise", default_scale=1, scales=(1,), fixed_size=True, paper="004: DTU, image quality improvement"
+)
 def cae_small(scale: int = 1, bottleneck: Literal["2x2x8", "8x8x2"] = "2x2x8", dense: bool = False) -> CaeSmall:
     """Convolutional autoencoder of 32x32 blocks with a code of 32 or 128 numbers."""
     return CaeSmall(*(_narrow() if bottleneck == "2x2x8" else _wide()), dense)

@@ -52,10 +52,6 @@ class RestorationModel(nn.Module):
         """Restore a batch of images."""
         raise NotImplementedError
 
-    def reconstruct(self, lq: Tensor) -> Tensor:
-        """Restore a batch of whole images as the model's paper measures it, where that is not what ``forward`` does."""
-        return self(lq)  # type: ignore[no-any-return]
-
     def outputs(self, lq: Tensor) -> dict[str, Tensor]:
         """Return what losses may ask for, as named outputs.
 

@@ -92,7 +92,9 @@ class FourierAutoencoder(RestorationModel):
             return torch.cat([phase(lq), high_pass(lq, self.cutoff, self.domain)], dim=1)
 
 
-@register_model(task="denoise", default_scale=1, scales=(1,), paper="000: Kim & Jo, Fourier autoencoder")
+@register_model(
+    task="denoise", default_scale=1, scales=(1,), fixed_size=True, paper="000: Kim & Jo, Fourier autoencoder"
+)
 def fourier_ae(
     scale: int = 1,
     size: int = 256,

@@ -33,7 +33,7 @@ class MnistVae(VariationalAutoencoder):
         initialise(self)
 
 
-@register_model(task="denoise", default_scale=1, scales=(1,), paper="002: Dalal, arXiv:2401.03166")
+@register_model(task="denoise", default_scale=1, scales=(1,), fixed_size=True, paper="002: Dalal, arXiv:2401.03166")
 def mnist_vae(scale: int = 1, latent: int = 2, output: Literal["linear", "sigmoid"] = "linear") -> MnistVae:
     """Variational autoencoder of 28x28 digits in grey."""
     return MnistVae(latent, output == "sigmoid")

@@ -5,10 +5,10 @@ of input and result in the same place: for 90 -> 360 the samples lie 89/359 inpu
 picture is stretched by 1.5 result pixels to every side against its ground truth. Where a pixel lands depends on the
 size of the whole image, and in tiles it would land elsewhere than in the whole.
 
-The paper's row is kept to the letter where it is trained, and in :meth:`Resnet4x.reconstruct`. Restoration puts pixels
-where they belong: every input pixel becomes the 4x4 result pixels that cover it. The network is convolutional and has
-met every phase of the interpolation and, on the average, no shift; so it does there what it has learned, result and
-input match, and tiles equal the whole.
+The paper's row is kept to the letter where it is trained, and in :meth:`Resnet4x.restore_as_published`. Restoration
+puts pixels where they belong: every input pixel becomes the 4x4 result pixels that cover it. The network is
+convolutional and has met every phase of the interpolation and, on the average, no shift; so it does there what it has
+learned, result and input match, and tiles equal the whole.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Resnet4x(RestorationModel):
         """Enlarge (N, 3, H, W) in [0, 1] to (N, 3, 4H, 4W); in training as the paper does."""
         return self._enlarged(lq, corners=self.training)
 
-    def reconstruct(self, lq: Tensor) -> Tensor:
+    def restore_as_published(self, lq: Tensor) -> Tensor:
         """Enlarge whole images with corner pixels in the same place, as the paper does."""
         return self._enlarged(lq, corners=True)
 

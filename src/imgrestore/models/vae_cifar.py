@@ -26,7 +26,9 @@ class VaeCifar(VariationalAutoencoder):
         self.native_size = _SIDE
 
 
-@register_model(task="denoise", default_scale=1, scales=(1,), paper="004: DTU, image quality improvement")
+@register_model(
+    task="denoise", default_scale=1, scales=(1,), fixed_size=True, paper="004: DTU, image quality improvement"
+)
 def vae_cifar(scale: int = 1, latent: int = 10) -> VaeCifar:
     """Variational autoencoder of 32x32 blocks with a code of ten numbers."""
     return VaeCifar(latent)

@@ -21,7 +21,7 @@ class VariationalAutoencoder(RestorationModel):
     D. P. Kingma and M. Welling, "Auto-Encoding Variational Bayes", ICLR 2014, arXiv:1312.6114.
 
     In training a code is drawn from the Gaussian, by torch's global generator; in evaluation the code is its mean, so
-    that a picture is restored in one way only. :meth:`reconstruct` offers both.
+    that a picture is restored in one way only. :meth:`restore_drawn` always draws.
     """
 
     def __init__(self, encoder: nn.Module, decoder: nn.Module) -> None:
@@ -37,13 +37,13 @@ class VariationalAutoencoder(RestorationModel):
         """Return ``restored``, and of its code (N, D) ``mean`` and ``logvar`` and, as ``code``, what was decoded."""
         return self._outputs(lq, self.training)
 
-    def reconstruct(self, lq: Tensor, sampled: bool = True) -> Tensor:
-        """Restore images from codes drawn from their Gaussians, or from the mean codes, whatever the mode.
+    def restore_drawn(self, lq: Tensor) -> Tensor:
+        """Restore images from codes drawn from their Gaussians, whatever the mode.
 
         Paper 002 (Dalal) measures drawn codes. They come from torch's global generator: ``torch.manual_seed`` before
         the call makes them repeatable.
         """
-        return self._outputs(lq, sampled)["restored"]
+        return self._outputs(lq, sampled=True)["restored"]
 
     def _outputs(self, lq: Tensor, sampled: bool) -> dict[str, Tensor]:
         encoded: Tensor = self.encoder(lq.to(next(self.parameters()).dtype))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import torch
@@ -78,8 +79,11 @@ class Measurement:
             except ImgrestoreError as error:
                 yield Result(row, missing=str(error))
 
-    def pictures(self) -> Iterator[tuple[str, dict[str, list[Tensor]]]]:
-        """Restore the first pictures of every set that a trained row is measured on, to be looked at.
+    def pictures(self, results: Sequence[Result]) -> Iterator[tuple[str, dict[str, list[Tensor]]]]:
+        """Restore the first pictures of every set that a trained row was measured on, to be looked at.
+
+        Args:
+            results: What :meth:`results` gave; rows that could not be measured are not shown.
 
         Yields:
             The name of a set, and its pictures (C, H, W) by what they are: the input, what each row and its control
@@ -87,7 +91,7 @@ class Measurement:
         """
         forbid_tf32()
         for name in self.paper.sets:
-            rows = [row for row in self.paper.rows if row.pictures == name and (row.baseline or self._runs(row))]
+            rows = [result.row for result in results if result.row.pictures == name and not result.missing]
             if any(row.recipe for row in rows):
                 yield name, self._shown(name, [row for row in rows if row.baseline != "input"])
 
@@ -115,8 +119,10 @@ class Measurement:
 
     def _compared(self, pictures: str) -> int:
         """Return how many of these pictures the first run of any row held out: those that all rows are measured on."""
-        runs = (run for row in self.paper.rows if row.pictures == pictures for run in self._runs(row))
-        return next((self._held_out(pictures, run) for run in runs), 0)
+        for run in (run for row in self.paper.rows if row.pictures == pictures for run in self._runs(row)):
+            with suppress(InputError):  # only the run's own row cannot be measured
+                return self._held_out(pictures, run)
+        return 0
 
     def _runs(self, row: Row) -> list[Trained]:
         return [run for _, run in sorted(self.weights.get(row.recipe, {}).items())] if row.recipe else []

@@ -21,8 +21,16 @@ _MOST_CODES = 4000
 class Drawn(Protocol):
     """A model that can decode codes drawn from their Gaussians as well as the mean ones."""
 
-    def reconstruct(self, lq: Tensor, sampled: bool = True) -> Tensor:
-        """Restore a batch."""
+    def restore_drawn(self, lq: Tensor) -> Tensor:
+        """Restore a batch from drawn codes."""
+
+
+@runtime_checkable
+class Published(Protocol):
+    """A model that its paper measures in another geometry than the one in which photos are restored."""
+
+    def restore_as_published(self, lq: Tensor) -> Tensor:
+        """Restore a batch of whole images."""
 
 
 @runtime_checkable
@@ -58,21 +66,22 @@ class PaperNetwork:
         if self.drawn and isinstance(self.model, Drawn):
             restored[MEAN_CODE] = restored[""]
             with torch.inference_mode():
-                restored[""] = self.model.reconstruct(lq.to(self.device), sampled=True).float().cpu()
+                restored[""] = self.model.restore_drawn(lq.to(self.device)).float().cpu()
         return restored
 
 
 class _Network:
-    """A network on batches of images of any size: in one go if they have its own size, by the engine if not."""
+    """A network on batches of images of any size: in one go if they are what it takes, by the engine if not."""
 
     def __init__(self, model: RestorationModel, device: torch.device) -> None:
         self.model, self.device = model.eval(), device
         self.engine = Restorer(model, device=device, precision="fp32", overlap=model.overlap)
 
     def __call__(self, lq: Tensor) -> Tensor:
-        if _fits(self.model, lq):
+        compute = self.model.restore_as_published if isinstance(self.model, Published) else self.model
+        if compute is not self.model or _fits(self.model, lq):
             with torch.inference_mode():
-                restored: Tensor = self.model(lq.to(self.device))
+                restored: Tensor = compute(lq.to(self.device))
             return restored.float().cpu()
         images = [self.engine.restore_tensor(image.expand(3, -1, -1)) for image in lq]
         return torch.stack(images)[:, : lq.shape[1]]

@@ -254,7 +254,7 @@ class Training:
         grows = card.model == self.recipe.model_name and differing <= set(self.model.growing)
         known = {name: (own[name], tensor) for name, tensor in earlier.items() if name in own}
         fitting = {
-            name: _laid_into(mine, tensor)
+            name: tensor if mine.shape == tensor.shape else _laid_into(mine, tensor)
             for name, (mine, tensor) in known.items()
             if mine.shape == tensor.shape or (grows and all(map(int.__ge__, mine.shape, tensor.shape)))
         }
