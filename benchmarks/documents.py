@@ -1,16 +1,9 @@
-"""Tables in Markdown, and the places that documents keep for them."""
+"""The places that documents keep for measured tables."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
 from pathlib import Path
-
-
-def markdown(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table whose first column holds names and whose others hold numbers."""
-    lines = [titles, ["---", *["---:"] * (len(titles) - 1)], *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def update(document: Path, name: str, text: str) -> None:

@@ -25,7 +25,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from documents import markdown, update
+from documents import update
 from torch.utils.flop_counter import FlopCounterMode
 
 from imgrestore.allocation import keep_freed_memory
@@ -38,6 +38,7 @@ from imgrestore.devices import DTYPES, choose_device, describe_device
 from imgrestore.engine import Restorer
 from imgrestore.filters import resize
 from imgrestore.image import Image
+from imgrestore.report import markdown
 
 TILES = 4
 """Tiles of the bare network that a round times."""
@@ -244,17 +245,23 @@ def main() -> None:
         [f"`imgrestore {' '.join(each)}`", f"{statistics.median(process(each)[0] for _ in range(args.rounds + 2)):.2f}"]
         for each in (["--version"], ["--help"], ["models", "list"])
     ]
-    tables = {
-        "machine": machine(benches[0]),
-        "networks": markdown(
-            ["network", "precision", "threads", "GFLOPS", "s/MP", "share of GFLOPS", "tiles cost"], networks
-        ),
-        "restore": markdown(
-            ["model", "precision", "seconds", "s/MP", "of the network", "with context", "of memory's", "peak MB"],
-            restorations,
-        ),
-        "starts": markdown(["command", "seconds"], starts),
+    columns = {
+        "networks": ["network", "precision", "threads", "GFLOPS", "s/MP", "share of GFLOPS", "tiles cost"],
+        "restore": [
+            "model",
+            "precision",
+            "seconds",
+            "s/MP",
+            "of the network",
+            "with context",
+            "of memory's",
+            "peak MB",
+        ],
+        "starts": ["command", "seconds"],
     }
+    tables = {"machine": machine(benches[0])}
+    for name, rows in (("networks", networks), ("restore", restorations), ("starts", starts)):
+        tables[name] = markdown([columns[name], *rows])
     for name, text in tables.items():
         print(text)
         for document in args.update:

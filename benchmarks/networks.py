@@ -12,11 +12,12 @@ import argparse
 from pathlib import Path
 
 import torch
-from documents import markdown, update
+from documents import update
 from engine import Bench, picture, speed
 
 from imgrestore.allocation import keep_freed_memory
 from imgrestore.engine import Restorer
+from imgrestore.report import markdown
 from imgrestore.weights import build
 
 TRIED = {
@@ -52,7 +53,7 @@ def main() -> None:
         figures = f"{parameters:,}", f"{found.seconds:.3f}", f"{found.done:.0%}", f"{found.context:.0%}"
         rows.append([f"`{name}` {scale}x", f"{blocks} of {width}", *figures])
         print(*rows[-1], f"({found.rate:.0f} GFLOPS)", sep="  ")
-    text = markdown(["model", "blocks", "parameters", "s/MP", "share of GFLOPS", "tiles cost"], rows)
+    text = markdown([["model", "blocks", "parameters", "s/MP", "share of GFLOPS", "tiles cost"], *rows])
     print(f"\n{text}")
     for document in args.update:
         update(document, "sizes", text)

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from documents import markdown, update
+from documents import update
 
 from imgrestore.api import load_model
 from imgrestore.cards import shipped, weights_folder
@@ -40,7 +40,7 @@ from imgrestore.evaluation import (
 )
 from imgrestore.metrics import Protocol
 from imgrestore.registry import models
-from imgrestore.report import Report, Score, shown
+from imgrestore.report import Report, Score, markdown, shown
 
 Models = dict[str, tuple[str, Restorer]]
 """Models by name, each with what its scores are kept under: other weights have other scores."""
@@ -175,7 +175,7 @@ def compared(columns: dict[str, dict[str, float]]) -> str:
         return f"**{shown('psnr', value)}**" if value == best[title] else shown("psnr", value)
 
     lines = [[TOLD.get(name, f"`{name}`"), *(cell(title, name) for title in columns)] for name in rows]
-    return markdown(["method", *columns], lines)
+    return markdown([["method", *columns], *lines])
 
 
 def main() -> None:

@@ -56,6 +56,11 @@ class Card:
         """Enlargement factor of the weights."""
         return int(self.dimensions.get("scale", 1))
 
+    def scores_with(self, score: dict[str, Any]) -> list[dict[str, Any]]:
+        """Return the scores with one more, which takes the place of an earlier one on the same data and protocol."""
+        about = score["data"], score["protocol"]
+        return [*(each for each in self.scores if (each["data"], each["protocol"]) != about), score]
+
     def to_json(self) -> str:
         """Return the card as it stands in the file's header."""
         return json.dumps(dataclasses.asdict(self), sort_keys=True, ensure_ascii=False)

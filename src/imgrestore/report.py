@@ -68,9 +68,7 @@ class Report:
 
     def to_markdown(self) -> str:
         """Return the table of means in Markdown."""
-        head, *body = self.rows()
-        lines = [head, ["---", *["---:"] * (len(head) - 1)], *body]
-        return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+        return markdown(self.rows())
 
     def to_csv(self) -> str:
         """Return all scores as comma-separated values, one image and method per line."""
@@ -167,3 +165,10 @@ class Requirement:
         bound = self.number + (report.mean(self.other, self.metric) if self.other else 0.0)
         met = {">=": value >= bound, "<=": value <= bound, ">": value > bound, "<": value < bound}[self.sign]
         return met, f"{method}: {self.metric} {value:.4f} {self.sign} {bound:.4f}"
+
+
+def markdown(rows: Sequence[Sequence[str]]) -> str:
+    """Return a table in Markdown, whose first row holds titles and first column names; the others hold numbers."""
+    head, *body = rows
+    lines = [head, ["---", *["---:"] * (len(head) - 1)], *body]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)

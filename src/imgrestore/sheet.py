@@ -49,10 +49,10 @@ def draw_sheet(comparisons: Sequence[Comparison]) -> Canvas:
 
 
 def draw_grid(columns: Mapping[str, Sequence[Tensor]]) -> Canvas:
-    """Draw pictures in columns under their labels; those of one row have one size.
+    """Draw pictures in columns under their labels.
 
-    Pictures in grey become RGB, and small ones are enlarged by a whole factor to be seen; where those of a row differ
-    in size, all get that of the last column.
+    All pictures of a row get the size of its last one; pictures in grey become RGB, and small ones are enlarged by a
+    whole factor to be seen.
 
     Args:
         columns: Pictures (C, H, W) in [0, 1] by label, as many under each.

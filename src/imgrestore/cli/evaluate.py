@@ -185,9 +185,8 @@ def _record(choice: Choice, label: str, report: Report, data: str, pairs: list[P
         restorers = _restorers({label: choice}, device, {"precision": precision})
         psnr[precision] = _measure(restorers, pairs, int(choice.scale), report.protocol).mean(label, "psnr")
     score = card_score(report, label, data, len(pairs))
-    kept = [s for s in choice.card.scores if (s["data"], s["protocol"]) != (score["data"], score["protocol"])]
     loss = max(choice.card.bf16_loss_db or 0.0, round(psnr["fp32"] - psnr["bf16"], 4))
-    update_card(choice.weights, scores=[*kept, score], bf16_loss_db=loss)
+    update_card(choice.weights, scores=choice.card.scores_with(score), bf16_loss_db=loss)
     console.say(f"recorded in {choice.weights.name}; bf16 costs {psnr['fp32'] - psnr['bf16']:.4f} dB here")
 
 

@@ -16,6 +16,7 @@ from imgrestore.papers import CONTROL, MEAN_CODE, WINS, Claim, Paper
 from imgrestore.papers.measure import Result
 from imgrestore.papers.trained import Trained
 from imgrestore.recipes.recipe import difference, load_recipe
+from imgrestore.report import markdown
 
 _OTHERS = {"kl_nats": ("KL, nats", 2), "silhouette": ("silhouette", 3)}
 """Heading and decimals of metrics that are of codes, not of images."""
@@ -98,7 +99,7 @@ class PaperTable:
 
     def to_markdown(self) -> str:
         """Return tables and notes as they stand in the documents."""
-        parts = [_markdown(self.rows()), _markdown(self.claims()), "".join(f"* {note}\n" for note in self.notes())]
+        parts = [markdown(self.rows()), markdown(self.claims()), "".join(f"* {note}\n" for note in self.notes())]
         return "\n".join(parts)
 
     def to_json(self) -> str:
@@ -137,10 +138,7 @@ class PaperTable:
             "protocol": self.paper.profile,
             **{k: round(v, 4) for k, v in values.items() if math.isfinite(v)},
         }
-        kept = [
-            s for s in read_card(run.path).scores if (s["data"], s["protocol"]) != (score["data"], score["protocol"])
-        ]
-        return {"scores": [*kept, score], "minutes": run.minutes}
+        return {"scores": read_card(run.path).scores_with(score), "minutes": run.minutes}
 
     def _row(self, result: Result) -> list[str]:
         row = result.row
@@ -213,9 +211,3 @@ def _changed(run: Trained) -> str:
         return "no such recipe here"
     shipped["training"] = shipped["training"] | {"seed": run.seed}
     return difference(shipped, dict(run.card.recipe)) if shipped != run.card.recipe else ""
-
-
-def _markdown(rows: Sequence[Sequence[str]]) -> str:
-    head, *body = rows
-    lines = [head, ["---", *["---:"] * (len(head) - 1)], *body]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
