@@ -262,7 +262,7 @@ def _compute(
 ) -> list[str]:
     """Write the restored image to ``path``."""
     restorer.notices.clear()
-    source = open_image(job.content if job.content is not None else job.source, job.name, job.reading)
+    source = open_image(job.data, job.name, job.reading)
     restored = restorer.stream(source, (job.width, job.height), job.crop, job.conversion)
     facts = Making.of(job, restorer, options, _digest(job, entry)).table() if carrying.stamp is not None else {}
     metadata, notes = carrying.of(restored.header.metadata, facts)

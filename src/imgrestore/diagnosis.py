@@ -27,6 +27,9 @@ BLURRED = 0.48
 BLOCKY = 0.8
 """Jump across the edges of blocks, beyond that elsewhere, from which a picture counts as blocky, in levels of 255."""
 
+DAMAGE = {"noise": "noise", "blur": "blur", "jpeg": "blocks of JPEG"}
+"""What can be wrong with a picture, in words."""
+
 _TILE = 128
 _SMALLEST = 48
 """Pixels a side below which a picture tells nothing."""
@@ -74,7 +77,7 @@ class Diagnosis:
 
     def __str__(self) -> str:
         """Return what was found, in words."""
-        words = {"noise": f"noise of sigma {self.noise:.0f}", "blur": "blur", "jpeg": "blocks of JPEG"}
+        words = DAMAGE | {"noise": f"noise of sigma {self.noise:.0f}"}
         found = [words[name] for name in self.damage]
         return " and ".join(filter(None, (", ".join(found[:-1]), *found[-1:]))) or "no damage"
 

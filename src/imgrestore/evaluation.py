@@ -32,7 +32,7 @@ from imgrestore.parts import check
 from imgrestore.recipes.files import toml_value
 from imgrestore.report import Report, Score
 
-Method = Callable[[Tensor], Tensor]
+Restore = Callable[[Tensor], Tensor]
 """Takes a low-quality image (3, h, w) to a restored one (3, H, W)."""
 
 
@@ -212,24 +212,24 @@ def parse_degradation(text: str) -> Degradation:
     return check(Degradation, table, f"--degrade {text}: ")  # type: ignore[type-abstract]
 
 
-def baselines(scale: float) -> dict[str, Method]:
+def baselines(scale: float) -> dict[str, Restore]:
     """Return what every table is measured against: interpolation, or for 1x tasks the unprocessed input."""
     if scale == 1:
         return {"input": lambda lq: lq}
 
-    def enlarged(kernel: str) -> Method:
+    def enlarged(kernel: str) -> Restore:
         return lambda lq: resize(lq, scaled_size(lq.shape[-1], lq.shape[-2], scale)[::-1], kernel)
 
     return {"nearest": enlarged("nearest"), "bicubic": enlarged("bicubic")}
 
 
-def classical_methods(pair: Pair) -> dict[str, Method]:
+def classical_methods(pair: Pair) -> dict[str, Restore]:
     """Return the classical methods for a pair, each told what a blind model has to find out; see :func:`told`."""
     return dict(told(pair.degradations, seeded(pair.name)))
 
 
 def evaluate(
-    methods: Mapping[str, Method], pairs: Iterable[Pair], protocol: Protocol, metrics: Sequence[str] = tuple(METRICS)
+    methods: Mapping[str, Restore], pairs: Iterable[Pair], protocol: Protocol, metrics: Sequence[str] = tuple(METRICS)
 ) -> Iterator[Score]:
     """Measure every method on every pair.
 
@@ -252,7 +252,7 @@ def evaluate(
 
 
 def measure(
-    methods: Mapping[str, Method], pairs: Iterable[Pair], protocol: Protocol, metrics: Sequence[str] = tuple(METRICS)
+    methods: Mapping[str, Restore], pairs: Iterable[Pair], protocol: Protocol, metrics: Sequence[str] = tuple(METRICS)
 ) -> Report:
     """Measure every method on every pair and gather the scores."""
     return Report(list(evaluate(methods, pairs, protocol, metrics)), protocol)

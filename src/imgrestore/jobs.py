@@ -55,6 +55,11 @@ class Job:
     conversion: Conversion = field(default_factory=Conversion)
 
     @property
+    def data(self) -> Path | bytes:
+        """What holds the image: the bytes that were read, or the file."""
+        return self.source if self.content is None else self.content
+
+    @property
     def name(self) -> str:
         """What messages call the input."""
         return "standard input" if self.source == STREAM else str(self.source)

@@ -88,4 +88,4 @@ class Automatic:
         """Return whether the file itself is what was asked for: nothing else was to change, and it is whole."""
         asked = job.crop is not None or job.reading.allow_damaged or job.reading.first_frame or self._carrying.strip
         same = job.conversion.applied(job.header) == job.header
-        return same and not asked and detect(job.content or job.source, job.name) is job.form
+        return same and not asked and detect(job.data, job.name) is job.form

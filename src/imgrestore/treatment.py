@@ -7,11 +7,10 @@ from typing import Any
 
 from imgrestore.catalogue import Choice, Remedies
 from imgrestore.codecs import open_image
-from imgrestore.diagnosis import Diagnosis, diagnose
+from imgrestore.diagnosis import DAMAGE, Diagnosis, diagnose
 from imgrestore.jobs import Job
 
 _DONE = {"denoise": "denoised", "deblur": "deblurred"}
-_DAMAGE = {"noise": "noise", "blur": "blur", "jpeg": "blocks of JPEG"}
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ class Treatment:
             before: Stands before what was done, if it is yet to be.
         """
         done = before + " and ".join(_DONE[task] for task in self.did) if self.did else otherwise
-        missing = " and ".join(_DAMAGE[name] for name in self.untreated)
+        missing = " and ".join(DAMAGE[name] for name in self.untreated)
         return f"found {self.diagnosis}: {done}" + (f"; no model for {missing} comes with this version" * bool(missing))
 
 
@@ -57,6 +56,6 @@ def examine(job: Job, remedies: Remedies) -> Treatment:
     Raises:
         InputError: It cannot be read to its end.
     """
-    diagnosis = diagnose(open_image(job.content if job.content is not None else job.source, job.name, job.reading))
+    diagnosis = diagnose(open_image(job.data, job.name, job.reading))
     untreated = tuple(name for name in diagnosis.damage if name not in remedies.by_damage)
     return Treatment(diagnosis, remedies.against(diagnosis.damage), untreated)
