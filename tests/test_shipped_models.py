@@ -44,14 +44,14 @@ def test_cards_say_what_the_weights_are(name: str, scale: int) -> None:
     assert card.scores and card.bf16_loss_db is not None
     for score in card.scores:
         if scale == 1:
-            assert score["psnr"] > score["input_psnr"] + (3 if find_model(name).task == "denoise" else 1)
+            assert score["psnr"] > score["input_psnr"] + (3 if choose(name).entry.task == "denoise" else 1)
         else:
             assert score["psnr"] > score["bicubic_psnr"] > score["nearest_psnr"]
 
 
 @pytest.mark.parametrize(("name", "scale"), SHIPPED)
 def test_better_than_no_network_without_shift_or_tint(name: str, scale: int, photo_pixels) -> None:
-    degradations = standard_degradations(find_model(name).task, scale)
+    degradations = standard_degradations(choose(name).entry.task, scale)
     lq, gt = Pair.degraded("circuit", lambda: photo_pixels, degradations, scale).load()
     restored = load_model(name, scale, device="cpu").restore_tensor(lq)
     unrestored = resize(lq, (gt.shape[1], gt.shape[2]))
@@ -61,11 +61,11 @@ def test_better_than_no_network_without_shift_or_tint(name: str, scale: int, pho
     assert max(abs(offset) for offset in shift(restored, gt if scale == 1 else unrestored)) < 0.02 * scale
 
 
-@pytest.mark.parametrize(("name", "scale"), [key for key in SHIPPED if find_model(key[0]).task in UNTOUCHED])
+@pytest.mark.parametrize(("name", "scale"), [key for key in SHIPPED if choose(key[0]).entry.task in UNTOUCHED])
 def test_clean_photos_stay_as_they_are(name: str, scale: int, photo_pixels) -> None:
     clean = to_tensor(photo_pixels)
     restored = load_model(name, scale, device="cpu").restore_tensor(clean)
-    assert psnr(restored, clean) >= UNTOUCHED[find_model(name).task]
+    assert psnr(restored, clean) >= UNTOUCHED[choose(name).entry.task]
 
 
 def test_the_measure_of_shift_sees_a_shift() -> None:
