@@ -2,7 +2,7 @@
 
 glibc gives large pieces back to the kernel as soon as they are freed, and every large piece that it takes afterwards is
 fresh: each of its pages is mapped and zeroed first. A network frees and takes the same large pieces layer after layer,
-tile after tile. To keep them instead saves a tenth to a third of the time of a restoration, and half of that of a
+tile after tile. To keep them instead saves up to a tenth of the time of a restoration, and half of that of a
 training step whose images are large.
 """
 
