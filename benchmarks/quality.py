@@ -84,6 +84,7 @@ def blurred(blur: str) -> list[Degradation]:
 
 
 NOISE = {f"sigma {sigma}": standard_degradations("denoise", 1, sigma) for sigma in (15, 25, 50, 0)}
+COMPRESSED = {f"quality {quality}": [parse_degradation(f"jpeg:quality={quality}")] for quality in (20, 30, 50, 80)}
 BLUR = {
     "Gaussian 1.6": blurred("gaussian-blur:sigma=1.6"),
     "Gaussian 2.5": blurred("gaussian-blur:sigma=2.5"),
@@ -94,6 +95,7 @@ TABLES = {
     "upscale-4x": enlarged(4),
     "upscale-2x": enlarged(2),
     "denoise": Table("denoise", 1, "rgb", ("CBSD68", "McMaster"), NOISE),
+    "jpeg": Table("denoise", 1, "rgb", ("CBSD68",), COMPRESSED),
     "deblur": Table("deblur", 1, "rgb", ("CBSD68",), BLUR),
 }
 

@@ -96,7 +96,7 @@ SECTIONS = {
     "Resolution": ("downsample", "random-resize"),
     "Files": ("jpeg", "webp", "quantize"),
     "Light and place": ("darken", "brighten", "clip", "binarise", "rotate", "identity"),
-    "Combinations": ("regional", "two-pass"),
+    "Combinations": ("regional", "one-of", "two-pass"),
 }
 
 SHOWN: dict[str, dict[str, Any]] = {
@@ -126,8 +126,8 @@ SHOWN: dict[str, dict[str, Any]] = {
 }
 """Settings for the picture: strong enough to be seen."""
 
-NOT_SHOWN = ("measured-blur",)
-"""What depends on the user's files."""
+NOT_SHOWN = ("measured-blur", "one-of")
+"""What depends on the user's files, or looks like another one."""
 
 LEFT, TOP, SIDE, ZOOM, COLUMNS = 56, 0, 92, 2, 8
 GAP, LINE = 6, 20

@@ -156,6 +156,19 @@ def test_requests_that_cannot_be_resumed(photos: Path) -> None:
     assert [path.name for path in Path().iterdir()] == ["in"]
 
 
+def test_a_dry_run_tells_what_failed_before(photos: Path) -> None:
+    Path("in/cut.png").write_bytes(Path("in/0.png").read_bytes()[:500])
+    assert restore("in", "-o", "out", *OPTIONS)[0] == 1
+    for also in ([], ["--json"]):
+        result = CliRunner().invoke(app, ["restore", "in", "-o", "out", "--resume", "-n", *also, *OPTIONS])
+        assert result.exit_code == 1 and "(an earlier run)" in result.stderr
+    (record,) = map(json.loads, result.stdout.splitlines())
+    assert record["status"] == "failed" and record["input"] == "in/cut.png"
+    Path("out/0.png").unlink()
+    _, (record,), _ = restore("in/0.png", "-o", "out/", "--resume", "-n", *OPTIONS)
+    assert record["status"] == "planned" and record["output"] == "out/0.png" and not Path("out/0.png").exists()
+
+
 def test_a_dry_run_tells_what_is_left(photos: Path) -> None:
     result = CliRunner().invoke(app, ["restore", "in", "-o", "out", "--resume", "-n", *OPTIONS])
     assert result.stdout.count("\n") == 4 and not Path("out").exists()

@@ -187,6 +187,23 @@ def test_what_a_format_cannot_keep_is_said(tmp_path: Path) -> None:
     assert "does not fit" in write_image(stream, tmp_path / "x.jpg", by_name("jpeg"))[0]
 
 
+@pytest.mark.parametrize("length", [59_000, 61_000, 65_502])
+def test_xmp_as_long_as_a_jpeg_holds_is_kept(tmp_path: Path, length: int) -> None:
+    xmp = b"<x:xmpmeta xmlns:x='adobe:ns:meta/'>" + b" " * (length - 48) + b"</x:xmpmeta>"
+    metadata = Metadata(xmp=xmp, iptc=IPTC, exif=bytes(6) + b"II*\0\x08\0\0\0\0\0\0\0\0\0")
+    assert len(xmp) == length
+    assert write_image(Image(samples("uint8", 3), metadata).stream(), tmp_path / "x.jpg", by_name("jpeg")) == []
+    kept = open_image(tmp_path / "x.jpg").header.metadata
+    assert kept.xmp == xmp and kept.iptc == IPTC
+    assert open_picture(tmp_path / "x.jpg").info["xmp"] == xmp
+
+
+def test_blocks_longer_than_a_jpeg_holds_are_told(tmp_path: Path) -> None:
+    for metadata, name in ((Metadata(xmp=bytes(65_503 + 2)), "XMP"), (Metadata(iptc=IPTC + bytes(70_000)), "IPTC")):
+        (lost,) = write_image(Image(samples("uint8", 3), metadata).stream(), tmp_path / "x.jpg", by_name("jpeg"))
+        assert lost.startswith(name) and "does not fit into a JPEG" in lost
+
+
 def test_xmp_says_that_the_image_is_upright(tmp_path: Path) -> None:
     xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><a tiff:Orientation="6"/></x:xmpmeta>'
     write_image(Image(samples("uint8", 3), Metadata(xmp=xmp)).stream(), tmp_path / "x.jpg", by_name("jpeg"))

@@ -60,6 +60,7 @@ NEEDED: dict[str, dict[str, Any]] = {
     "two-pass": {"scale": 2},
     "measured-blur": {"files": [*map(str, KERNELS)]},
     "regional": {"inside": [{"kind": "gaussian-blur"}, {"kind": "salt-pepper"}]},
+    "one-of": {"among": [{"kind": "gaussian-blur", "probability": 0.5}, {"kind": "salt-pepper", "probability": 0.5}]},
 }
 KINDS = sorted(registry.entries("degradation"))
 BLURS = [kind for kind in KINDS if issubclass(registry.find("degradation", kind).load(), Blur)]
@@ -217,6 +218,8 @@ def test_one_after_the_other() -> None:
         ({"kind": "regional", "inside": []}, "'inside'"),
         ({"kind": "regional", "inside": [{"kind": "jpg"}]}, "did you mean 'jpeg'"),
         ({"kind": "regional", "inside": [{"kind": "downsample", "scale": 2}]}, "downsample changes the size"),
+        ({"kind": "one-of", "among": [{"kind": "gaussian"}, {"kind": "jpeg"}]}, "add up to 2, which is more than 1"),
+        ({"kind": "one-of", "among": [{"kind": "downsample", "scale": 2}]}, "downsample changes the size"),
         ({"kind": "two-pass", "scale": 2, "first": {"enlarged": 0.6}}, "together they must not exceed 1"),
         ({"kind": "random-resize", "kernels": []}, "'kernels'"),
     ],
@@ -656,6 +659,15 @@ def test_regional_holds_other_parts_in_their_order() -> None:
     assert isinstance(part, Regional) and [inner.kind for inner in part.inside] == ["darken", "regional"]
     assert part.model_dump()["inside"][1]["inside"][0]["kind"] == "gaussian-blur"
     assert Regional(inside=(TwoPass(scale=1),))(noise(2, 3, 20, 20), seeded()).shape == (2, 3, 20, 20)
+
+
+def test_one_of_several_happens_as_often_as_it_says() -> None:
+    image = noise(1, 1, 8, 8).repeat(4000, 1, 1, 1) * 0.5 + 0.1
+    darker, lighter = Darken(factor=0.5, probability=0.2), make("brighten", factor=1.5, probability=0.5)
+    result = make("one-of", among=[darker.model_dump(), lighter.model_dump()])(image, seeded())
+    for changed, share in ((image * 0.5, 0.2), (image * 1.5, 0.5), (image, 0.3)):
+        alike = (result - changed).abs().amax(dim=(1, 2, 3)) < 1e-6
+        assert alike.float().mean() == pytest.approx(share, abs=0.03)
 
 
 @pytest.mark.parametrize("scale", [1, 2, 4])

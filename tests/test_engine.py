@@ -245,6 +245,8 @@ def test_strength_blends_with_bicubic() -> None:
     assert torch.allclose(half, (full + base) / 2, atol=1e-5)
     with pytest.raises(UsageError, match="between 0 and 1"):
         Restorer(model, strength=1.5)
+    nearest = find_model("nearest").load()(2)
+    assert torch.equal(Restorer(nearest, strength=0.0).restore_tensor(lq), base)
 
 
 def test_other_sizes_are_resampled_from_the_network_result() -> None:

@@ -117,6 +117,9 @@ def test_requirements_that_make_no_sense() -> None:
         Requirement.parse("pnsr > 3").validate(REPORT.metrics, REPORT.methods)
     with pytest.raises(UsageError, match="no method 'bicubik' here; did you mean 'bicubic'"):
         Requirement.parse("psnr > bicubik").validate(REPORT.metrics, REPORT.methods)
+    for text, other, number in (("psnr > input-1", "input", -1), ("psnr > cae-small-882-a + 2", "cae-small-882-a", 2)):
+        requirement = Requirement.parse(text)
+        assert (requirement.other, requirement.number) == (other, number)
     Requirement.parse("psnr > bicubic").validate(REPORT.metrics, REPORT.methods)
 
 
@@ -163,6 +166,14 @@ def test_what_is_deblurred_holds_nothing_mirrored(photo) -> None:
     assert torch.equal(shaken.load()[0], blur(whole[None], kernel)[0, :, reach:-reach, reach:-reach])
     with pytest.raises(InputError, match="leaves nothing of it"):
         Pair.degraded("a", lambda: pixels[:14], [GaussianBlur(sigma=1.6)], 1).load()
+
+
+def test_an_image_that_a_blur_passes_by_is_not_cropped(photo) -> None:
+    blurs = [GaussianBlur(sigma=(0.5, 3), probability=0.5)]
+    pairs = {name: Pair.degraded(name, lambda: photo(90, 120), blurs, 1).load() for name in "abcdefgh"}
+    passed = [name for name, (lq, gt) in pairs.items() if torch.equal(lq, gt)]
+    assert 0 < len(passed) < 8
+    assert all((pair[0].shape == (3, 90, 120)) is (name in passed) for name, pair in pairs.items())
 
 
 def test_blurred_and_shrunk_images_are_cropped_alike(photo) -> None:

@@ -147,7 +147,7 @@ def test_disk_space_is_looked_at_before_work_starts(photos: Path, monkeypatch: p
     deeper = [replace(job, conversion=Conversion(depth=16)) for job in jobs]
     assert "take up to 45.4 kB" in forecast(deeper)[0]
     (warning,) = forecast(jobs)
-    assert warning.endswith("22.7 kB are free, and 3 results take up to 22.7 kB, less what compression saves")
+    assert warning.endswith("22.7 kB are free, and the results take up to 22.7 kB, less what compression saves")
     assert restore("in", "-o", "out", "-n", *OPTIONS)[2].startswith("warning: ")
     assert restore("in", "-o", "out", *OPTIONS)[0] == 0, "it may well be enough"
     free(monkeypatch, 1000)

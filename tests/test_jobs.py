@@ -5,7 +5,7 @@ import pytest
 from PIL import Image as PillowImage
 
 from imgrestore.catalogue import choose, labelled, task_model
-from imgrestore.errors import ImgrestoreError, OutputError, UsageError
+from imgrestore.errors import OutputError, UsageError
 from imgrestore.jobs import STREAM, Request, plan
 from imgrestore.names import Template
 from imgrestore.sizes import Target
@@ -43,6 +43,24 @@ def test_names_of_outputs(here: Path) -> None:
     assert destinations("a.jpg", output=Path("out.d"), into_folder=True) == ["out.d/a.jpg"]
     Path("b.png").rename("wrong.jpg")
     assert destinations("wrong.jpg") == ["wrong_bicubic_2x.png"], "the name follows the content"
+
+
+def test_an_original_is_never_taken_for_an_earlier_result(here: Path) -> None:
+    folder = Path("d")
+    folder.mkdir()
+    for name in ("a.png", "a.bmp"):
+        PillowImage.open("b.png").save(folder / name)
+    for overwrite in (False, True):
+        with pytest.raises(UsageError, match=r"would both be written to d/a\.png"):
+            destinations("d", output=folder, overwrite=overwrite)
+
+
+def test_a_name_needs_a_folder(here: Path) -> None:
+    template = Template("{stem}_x{ext}")
+    assert destinations("a.jpg", output=Path("out"), template=template) == ["out/a_x.jpg"]
+    for output in (Path("x.png"), STREAM):
+        with pytest.raises(UsageError, match="--name names results in folders"):
+            destinations("a.jpg", output=output, template=template)
 
 
 def test_standard_input_goes_to_standard_output(here: Path) -> None:
@@ -157,8 +175,6 @@ def test_choices_of_model_and_scale(tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="scale must be"):
             choose("bicubic", bad)
     assert task_model("upscale") == "resnet-sr"
-    with pytest.raises(ImgrestoreError, match="no model for the task 'deblur'"):
-        task_model("deblur")
 
 
 @pytest.mark.parametrize(

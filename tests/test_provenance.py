@@ -2,7 +2,8 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from imgrestore.provenance import NAMESPACE, Stamp
+from imgrestore.image import Metadata
+from imgrestore.provenance import NAMESPACE, Carrying, Stamp
 
 STAMP = Stamp("0.2.0", "resnet-sr", "ab" * 32, {"scale": 2, "strength": 0.5, "note": "<\"é'&#65;>"})
 PACKET = (
@@ -35,3 +36,10 @@ def test_packets_without_a_stamp_or_a_place_for_it() -> None:
     stamped = STAMP.into(PACKET)
     assert stamped is not None
     assert Stamp.out_of(stamped.replace(b"imgrestore:version", b"imgrestore:verdict")) is None
+
+
+def test_a_note_that_does_not_fit_costs_nothing_that_was_there() -> None:
+    carrying, metadata = Carrying(STAMP), Metadata(xmp=PACKET)
+    assert Stamp.out_of(carrying.of(metadata, {}, 10_000)[0].xmp) is not None
+    kept, notes = carrying.of(metadata, {}, len(PACKET) + 20)
+    assert kept.xmp == PACKET and notes == ("beside its XMP there is no room for a note of how it was made",)

@@ -84,6 +84,12 @@ def test_unknown_recipe() -> None:
         load_recipe("resnet-sr-4x")
 
 
+def test_a_recipe_extends_the_one_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "base.toml").write_text('extends = "resnet-sr-x4"\n[training]\nsteps = 77\n')
+    (tmp_path / "mine.toml").write_text('extends = "base.toml"\n')
+    assert load_recipe(str(tmp_path / "mine.toml")).training.steps == 77
+
+
 @pytest.mark.parametrize("name", sorted(shipped_recipes()))
 def test_what_show_prints_trains_the_same_run(name: str, tmp_path: Path) -> None:
     recipe = load_recipe(name, ["steps=3", "seed=5"])

@@ -16,6 +16,7 @@ from typing import Any
 
 from imgrestore.allocation import return_freed_memory
 from imgrestore.codecs import SaveOptions, open_image, write_image
+from imgrestore.devices import is_out_of_memory
 from imgrestore.engine import Restorer
 from imgrestore.errors import ComputeError, ImgrestoreError, InputError, OutputError, UsageError, unexpected
 from imgrestore.files import remove_leftovers, replacing, unfinished, writing_to_stdout
@@ -26,6 +27,7 @@ from imgrestore.making import Making
 from imgrestore.manifest import Entry
 from imgrestore.methods import Method
 from imgrestore.provenance import Carrying
+from imgrestore.treatment import Treatment
 
 
 @dataclass(frozen=True)
@@ -33,8 +35,8 @@ class Record:
     """What became of one input.
 
     Attributes:
-        status: ``"done"``, ``"failed"``, ``"skipped"``: its output is there from an earlier run, or ``"left"``: there
-            was nothing to restore, and no output is written.
+        status: ``"done"``, ``"failed"``, ``"skipped"``: its output is there from an earlier run, ``"left"``: there was
+            nothing to restore, and no output is written, or ``"planned"``: it was only asked what would be done.
         input: The input as it was named.
         output: The output, or None if there is none.
         input_width: Width of the input in pixels, or None if that is not known.
@@ -95,6 +97,14 @@ def failed(name: str, error: ImgrestoreError) -> Record:
 def skipped(job: Job, label: str) -> Record:
     """Return the record of an input whose output an earlier run has made."""
     return replace(_of(job, label), status="skipped")
+
+
+def to_do(job: Job, label: str, treatment: Treatment | None) -> Record:
+    """Return the record of an input that is yet to be restored, with what was found if that was asked."""
+    if treatment is None:
+        return replace(_of(job, label), status="planned")
+    model = treatment.choice.name if treatment.choice is not None else None
+    return replace(_of(job, model), status="planned", found=treatment.found(), did=treatment.did)
 
 
 def run(
@@ -193,7 +203,10 @@ def _left(job: Job, method: Method, seconds: float) -> Record:
 def _as_problem(job: Job, error: Exception) -> ImgrestoreError:
     """Return what to tell the user; the engine does not know which image it works on."""
     if isinstance(error, ComputeError | UsageError):
-        return ComputeError(f"{job.name}: {error}", error.hint)
+        kind = ComputeError if isinstance(error, ComputeError) else UsageError
+        return kind(f"{job.name}: {error}", error.hint)
+    if isinstance(error, RuntimeError) and is_out_of_memory(error):
+        return ComputeError(f"{job.name}: out of memory", "close other programs, or use --device cpu")
     return error if isinstance(error, ImgrestoreError) else unexpected(job.name, error)
 
 
@@ -265,7 +278,7 @@ def _compute(
     source = open_image(job.data, job.name, job.reading)
     restored = restorer.stream(source, (job.width, job.height), job.crop, job.conversion)
     facts = Making.of(job, restorer, options, _digest(job, entry)).table() if carrying.stamp is not None else {}
-    metadata, notes = carrying.of(restored.header.metadata, facts)
+    metadata, notes = carrying.of(restored.header.metadata, facts, job.form.largest_xmp)
     shown = ImageStream(replace(restored.header, metadata=metadata), counted(restored.bands, advance))
     lost = write_image(shown, path, job.form, options)
     return [*restored.notices, *notes, *lost, *restorer.notices]

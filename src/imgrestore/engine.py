@@ -35,7 +35,7 @@ from imgrestore.tiling import Region, Span, exact_span, exact_spans
 DEFAULT_MEMORY = 2**30
 """Budget for the engine's own buffers when the user names none, in bytes."""
 
-_LARGEST_TILE, _LARGEST_ENLARGED_TILE = (512, 1024), (256, 1024)
+_LARGEST_TILE, _LARGEST_ENLARGED_TILE = (1024, 1024), (256, 1024)
 """Larger tiles lose less to their context; but where results are larger than they, more than this costs more than the
 context does, in memory and in time."""
 
@@ -179,14 +179,13 @@ class Restorer:
         wanted: Region | None = None,
     ) -> Iterator[Tensor]:
         """Restore float RGB bands (3, h, W) of an image of ``extent`` (height, width) to ``target``."""
-        if self.model.resampler is not None:
-            yield from resize_rows(bands, extent, target, self.model.resampler)
-            return
         ours, base = itertools.tee(bands) if self.strength < 1 else (bands, None)
-        rows = self._network_rows(RowWindow(ours), *extent, wanted)
-        natural = (round(extent[0] * self.model.scale), round(extent[1] * self.model.scale))
-        if natural != target:
-            rows = resize_rows(rows, natural, target)
+        if self.model.resampler is not None:
+            rows = resize_rows(ours, extent, target, self.model.resampler)
+        else:
+            rows = self._network_rows(RowWindow(ours), *extent, wanted)
+            natural = (round(extent[0] * self.model.scale), round(extent[1] * self.model.scale))
+            rows = resize_rows(rows, natural, target) if natural != target else rows
         if base is None:
             yield from rows
             return
@@ -222,7 +221,7 @@ class Restorer:
                 if max(rows, columns) <= max(_SMALLEST_TILE, self.model.multiple_of):
                     raise ComputeError(
                         f"out of memory even with tiles of {rows}x{columns} pixels",
-                        hint="close other programs, or use --device cpu",
+                        hint="close other programs" + ", or use --device cpu" * (self.device.type != "cpu"),
                     ) from None
                 rows, columns = (self._aligned(max(_SMALLEST_TILE, side // 2)) for side in (rows, columns))
                 self.notices.append(f"out of memory: tiles halved to {rows}x{columns} pixels")

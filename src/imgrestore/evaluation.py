@@ -95,8 +95,9 @@ def _degraded(gt: Tensor, degradations: Sequence[Degradation], generator: Genera
     """Degrade an image (3, H, W) and tell how many of its pixels from the edge blurs have reached beyond it."""
     lq, reach = gt[None], 0
     for degradation in degradations:
-        if isinstance(degradation, Blur):
-            kernel = degradation.kernels(1, generator.clone_state())
+        following = generator.clone_state()
+        if isinstance(degradation, Blur) and bool(degradation.chosen(1, following)):
+            kernel = degradation.kernels(1, following)
             reach += kernel.shape[-1] // 2 * (gt.shape[-1] // lq.shape[-1])
         lq = degradation(lq, generator)
     return lq[0], reach

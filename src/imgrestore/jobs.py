@@ -143,6 +143,9 @@ def plan(request: Request, choice: Choice | Remedies) -> Plan:
         except (ImgrestoreError, OSError) as error:
             failures.append((str(path), _as_error(path, error)))
     single_file = _is_single_file(request, found)
+    streams = request.output == STREAM or (request.output is None and STREAM in request.inputs)
+    if request.template is not None and (single_file or streams):
+        raise UsageError("--name names results in folders, and here one goes elsewhere", hint="leave --name out")
     forced = asked_format(request.format_name, request.output if single_file else None)
     planned: list[tuple[Found, Job]] = []
     for item in found:
@@ -150,8 +153,9 @@ def plan(request: Request, choice: Choice | Remedies) -> Plan:
             planned.append((item, _job(item, request, choice, forced, single_file)))
         except Exception as error:  # whatever is wrong with one image, or with our code for it, ends no batch
             failures.append((str(item.source), _as_error(item.source, error)))
+    _check_collisions(job for _, job in planned)
     jobs = _without_earlier_results(planned)
-    _check_collisions(jobs, [*(job.source for job in jobs), *(item.source for item in found if item.named)])
+    _check_inputs_stay(jobs, [*(job.source for job in jobs), *(item.source for item in found if item.named)])
     _check_outputs(jobs, request)
     return Plan(jobs, failures)
 
@@ -248,27 +252,29 @@ def _place(path: Path) -> str:
     return os.path.realpath(path)
 
 
-def _check_collisions(jobs: Iterable[Job], sources: Sequence[Path]) -> None:
-    inputs = {_place(source) for source in sources if source != STREAM}
+def _check_collisions(jobs: Iterable[Job]) -> None:
+    """Refuse two results in one place, also where one of them may be an earlier result: it may be an original."""
     taken: dict[Path | str, Job] = {}
     for job in jobs:
-        if job.destination == STREAM:
-            if STREAM in taken:
-                raise UsageError("several results cannot go to standard output", hint="-o takes a folder for several")
-            taken[STREAM] = job
-            continue
-        place = _place(job.destination)
-        if place in inputs:
-            raise UsageError(
-                f"{job.destination}: the output would overwrite an input",
-                hint="give another -o; inputs stay as they are",
-            )
+        place = STREAM if job.destination == STREAM else _place(job.destination)
+        if place in taken and place == STREAM:
+            raise UsageError("several results cannot go to standard output", hint="-o takes a folder for several")
         if place in taken:
             raise UsageError(
                 f"{job.name} and {taken[place].name} would both be written to {job.destination}",
                 hint="restore them into different folders, or with another --format",
             )
         taken[place] = job
+
+
+def _check_inputs_stay(jobs: Iterable[Job], sources: Sequence[Path]) -> None:
+    inputs = {_place(source) for source in sources if source != STREAM}
+    for job in jobs:
+        if job.destination != STREAM and _place(job.destination) in inputs:
+            raise UsageError(
+                f"{job.destination}: the output would overwrite an input",
+                hint="give another -o; inputs stay as they are",
+            )
 
 
 def _check_outputs(jobs: Iterable[Job], request: Request) -> None:

@@ -87,12 +87,15 @@ class Carrying:
     strip: bool = False
     times: bool = False
 
-    def of(self, metadata: Metadata, facts: dict[str, Any]) -> tuple[Metadata, tuple[str, ...]]:
+    def of(
+        self, metadata: Metadata, facts: dict[str, Any], largest: int | None = None
+    ) -> tuple[Metadata, tuple[str, ...]]:
         """Return what an output carries, and what a person should know of it.
 
         Args:
             metadata: What its input carried.
             facts: Parameters of this output, for the stamp.
+            largest: Longest XMP packet in bytes that the output can hold, or None.
         """
         if self.strip:
             metadata = Metadata(icc=metadata.icc, png_colour=metadata.png_colour)
@@ -102,6 +105,8 @@ class Carrying:
         packet = stamp.into(metadata.xmp)
         if packet is None:
             return metadata, ("its XMP is of a form that cannot take a note of how it was made",)
+        if largest is not None and metadata.xmp is not None and len(metadata.xmp) <= largest < len(packet):
+            return metadata, ("beside its XMP there is no room for a note of how it was made",)
         return replace(metadata, xmp=packet), ()
 
 

@@ -112,7 +112,7 @@ def _plain(value: float) -> float | str | None:
 
 _REQUIREMENT = re.compile(
     r"\s*(?P<metric>\w+)\s*(?P<sign>>=|<=|>|<)\s*"
-    r"(?:(?P<number>[-+]?\d+(?:\.\d+)?)|(?P<other>[A-Za-z][\w-]*)\s*(?:(?P<shift>[-+]\s*\d+(?:\.\d+)?))?)\s*"
+    r"(?:(?P<number>[-+]?\d+(?:\.\d+)?)|(?P<other>[A-Za-z][\w-]*?)\s*(?:(?P<shift>[-+]\s*\d+(?:\.\d+)?))?)\s*"
 )
 
 

@@ -45,7 +45,7 @@ def forecast(jobs: Iterable[Job]) -> list[str]:
             raise OutputError(f"{folder}: no space is left on its disk", hint="make room, or give another -o")
         if free < sum(sizes):
             warnings.append(
-                f"{folder}: {shown(free)} are free, and {len(sizes)} results take up to {shown(sum(sizes))}, less what "
+                f"{folder}: {shown(free)} are free, and the results take up to {shown(sum(sizes))}, less what "
                 "compression saves"
             )
     return warnings

@@ -41,6 +41,10 @@ def compare(
         raise OutputError(f"{output}: exists already", hint="--overwrite replaces it")
     if output.resolve() in {photo.resolve() for photo in [*photos, *(truth or [])]}:
         raise UsageError(f"{output}: would overwrite an input")
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{output.parent}: cannot be made ({error.strerror})") from None
     first = choose(model[0], scale)
     choices = labelled([first, *(choose(name, first.scale) for name in model[1:])])
 

@@ -77,7 +77,12 @@ def table(rows: list[list[str]], *, to_stderr: bool = False) -> None:
         drawn.add_column(heading, justify="right" if numeric else "left", overflow="fold", no_wrap=i == 0)
     for row in rows[1:]:
         drawn.add_row(*(Text(cell) for cell in row))
-    console.print(drawn, soft_wrap=False)
+    if to_stderr:
+        console.print(drawn, soft_wrap=False)
+        return
+    with console.capture() as text:
+        console.print(drawn, soft_wrap=False)
+    result(text.get())
 
 
 def say(text: str) -> None:

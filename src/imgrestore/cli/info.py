@@ -21,8 +21,9 @@ def info(
 
     data = settled(file, str(file))
     form = detect(data, str(file))
-    # a result may have more pixels than an input; only its header is read here
-    limit = None if form.writable else ReadOptions.max_pixels
+    # a result may have more pixels than an input; where no more than the header is read here, that costs nothing
+    decoded = form.library == "pillow" or form.isolated
+    limit = ReadOptions.max_pixels if decoded else None
     opened = open_image(data, str(file), ReadOptions(limit, first_frame=True))
     for notice in opened.notices:
         console.warn(notice)

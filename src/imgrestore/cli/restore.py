@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from imgrestore.codecs import SaveOptions
     from imgrestore.jobs import Job, Plan, Request
     from imgrestore.ledger import Ledger, Split
+    from imgrestore.manifest import Entry
     from imgrestore.methods import Method
     from imgrestore.provenance import Carrying, Stamp
 
@@ -120,6 +121,7 @@ def restore(
         raise UsageError(f"strength must be between 0 and 1, got {strength}")
     target = Target(width, height, max_side, min_side)
     choice = _choose(model, task, scale, sized=target != Target())
+    _check_arithmetic(device, precision)
     if target.fixed and scale is not None:
         raise UsageError("--scale and --width or --height both fix the size", hint="leave one of them out")
     given = gathered(inputs or [], files_from, zero)
@@ -153,7 +155,8 @@ def restore(
     for warning in forecast(split.todo):
         console.warn(warning)
     if dry_run:
-        raise typer.Exit(1 if _show_plan(Plan(split.todo, planned.failures), choice) else 0)
+        failures = [*((job.name, _earlier(entry)) for job, entry in split.failed), *planned.failures]
+        raise typer.Exit(1 if _show_plan(Plan(split.todo, failures), choice, json=json) else 0)
     outcome = Outcome(len(planned.jobs) + len(planned.failures), json=json, resumable=ledger is not None)
     ending = closing(ledger.manifest) if ledger is not None else nullcontext()
     options = {"device": device, "strength": strength, **computing(precision, tile, memory)}
@@ -236,23 +239,46 @@ def _choose(model: str | None, task: str | None, scale: float | None, *, sized: 
     return choose(model or task_model(task or "upscale"), scale)
 
 
-def _show_plan(planned: Plan, choice: Choice | Remedies) -> bool:
+def _check_arithmetic(device: str, precision: Any) -> None:
+    """Refuse a device or a precision that is not there; ``auto`` always is, which saves loading torch to ask."""
+    if (device, precision) != ("auto", "auto"):
+        from imgrestore.devices import choose_device, choose_precision
+
+        choose_precision(precision, choose_device(device), None)
+
+
+def _earlier(entry: Entry) -> InputError:
+    """Return the error of an input that failed in an earlier run."""
+    return InputError(f"{entry.error} (an earlier run)", hint="--retry-failed tries it again")
+
+
+def _show_plan(planned: Plan, choice: Choice | Remedies, *, json: bool) -> bool:
     """Print what would be done, and return whether something would fail."""
-    failures = [problem for _, problem in planned.failures]
+    failures = list(planned.failures)
     for job in planned.jobs:
-        size = f"{job.header.width}x{job.header.height} -> {job.width}x{job.height}"
-        line = f"{job.name} -> {job.destination} ({size}, {job.form.name})"
+        treatment = None
         if isinstance(choice, Remedies):
             from imgrestore.treatment import examine
 
             try:
-                line += f": {examine(job, choice).told('nothing to restore', 'to be ')}"
+                treatment = examine(job, choice)
             except ImgrestoreError as unreadable:
-                failures.append(unreadable)
+                failures.append((job.name, unreadable))
                 continue
-        console.result(console.one_line(line))
-    for problem in failures:
+        if json:
+            from imgrestore.batch import to_do
+
+            console.record(to_do(job, choice.name, treatment).table())
+            continue
+        size = f"{job.header.width}x{job.header.height} -> {job.width}x{job.height}"
+        found = f": {treatment.told('nothing to restore', 'to be ')}" if treatment is not None else ""
+        console.result(console.one_line(f"{job.name} -> {job.destination} ({size}, {job.form.name}){found}"))
+    for name, problem in failures:
         console.error(problem)
+        if json:
+            from imgrestore.batch import failed
+
+            console.record(replace(failed(name, problem), model=choice.name).table())
     return bool(failures)
 
 
@@ -271,7 +297,6 @@ def _methods(
         console.detail(
             f"{choice.entry.name} x{choice.network_scale:g}, {weights}, {restorer.device} {restorer.precision}"
         )
-        console.detail(f"tiles of at most {'x'.join(map(str, restorer.choose_tile(1)))} pixels")
     return lambda job: method
 
 
@@ -287,17 +312,17 @@ def _run(
     """Restore what was planned and is not done."""
     from imgrestore.batch import failed, noted, run, skipped
 
+    method_of = methods() if split.todo else None
     for job in split.done:
         outcome.report(skipped(job, label))
     for job, entry in split.failed:
-        before = InputError(f"{entry.error} (an earlier run)", hint="--retry-failed tries it again")
+        before = _earlier(entry)
         outcome.report(replace(failed(job.name, before), model=label, error_code=entry.error_code or before.code))
     for name, problem in unplanned:
         unwritten = noted(partial(ledger.unplanned, name, problem)) if ledger is not None else ()
         outcome.report(replace(failed(name, problem), model=label, warnings=unwritten))
-    if not split.todo:
+    if method_of is None:
         return
-    method_of = methods()
     with console.meter("restoring", sum(job.pixels for job in split.todo), "MP", 1e6) as meter:
         for record in run(split.todo, method_of, label, saving, meter.advance, ledger):
             outcome.report(record)

@@ -89,12 +89,10 @@ def train(
         "--output",
         str(folder),
     ]
-    again += [
-        "--resume",
-        "--device",
-        device,
-        *(["--max-minutes", f"{max_minutes:g}"] if max_minutes < math.inf else []),
-    ]
+    again += ["--resume", "--device", device, "--cache", cache]
+    again += ["--max-minutes", f"{max_minutes:g}"] if max_minutes < math.inf else []
+    again += ["--workers", str(workers)] if workers is not None else []
+    again += ["--compile"] * compiled + ["--tensorboard"] * tensorboard
     many = here().size
     if many > 1:
         again[:1] = ["torchrun", "--nproc-per-node", str(many), "-m", "imgrestore"]
@@ -116,10 +114,11 @@ def _chosen(recipe: str | None, changes: list[str], run: Path | None, resume: bo
 
 def _run(recipe: Recipe, data: Path, folder: Path, options: Any, stop: _Stop, json: bool) -> bool:
     """Train and show how it goes; return whether the run is finished."""
+    from imgrestore.distributed import here
     from imgrestore.training import train as training
 
     step, steps, done, seen = 0, recipe.training.steps, 0.0, 0
-    warn = console.warn if not console.VERBOSITY.quiet else lambda line: None
+    warn = console.warn if here().first else lambda line: None
     with console.meter(recipe.name, 1, "it") as meter:
         for progress in training(recipe, data, folder, options, stopped=lambda: bool(stop.number), warn=warn):
             if not seen:

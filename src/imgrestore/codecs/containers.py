@@ -12,12 +12,13 @@ import struct
 from pathlib import Path
 from typing import BinaryIO
 
-from imgrestore.codecs import exif
+from imgrestore.codecs import exif, iptc
 from imgrestore.codecs.headers import png_chunk
 from imgrestore.files import unfinished
 from imgrestore.image import Metadata
 
 _LONGEST_SEGMENT = 65533
+_XMP = b"http://ns.adobe.com/xap/1.0/\0"
 TIFF_IPTC = 0x83BB
 """Tag of IPTC in a TIFF file."""
 _TIFF_RESOLUTION = frozenset((0x011A, 0x011B, 0x0128))
@@ -26,8 +27,8 @@ _TIFF_RESOLUTION = frozenset((0x011A, 0x011B, 0x0128))
 def embed(path: Path, format_name: str, metadata: Metadata) -> list[str]:
     """Put what libvips cannot write faithfully into a finished file that nobody else reads yet.
 
-    That is EXIF everywhere, IPTC in TIFF, and the resolution: libvips writes JPEG without a JFIF segment, and makes one
-    up for PNG and TIFF where none is known.
+    That is EXIF everywhere, IPTC in TIFF and JPEG, XMP in JPEG and PNG (libvips drops long packets without a word), and
+    the resolution: libvips writes JPEG without a JFIF segment, and makes one up for PNG and TIFF where none is known.
 
     Args:
         path: The file.
@@ -39,20 +40,37 @@ def embed(path: Path, format_name: str, metadata: Metadata) -> list[str]:
     """
     if format_name == "tiff":
         return _into_tiff(path, metadata)
-    lost = []
-    if format_name == "jpeg" and metadata.density is not None:
-        inches = (min(65535, max(1, round(value * 25.4))) for value in metadata.density)
-        jfif = struct.pack(">H5sHBHHBB", 16, b"JFIF\0", 0x0102, 1, *inches, 0, 0)
-        _insert(path, 2, b"\xff\xe0" + jfif)
+    if format_name == "jpeg":
+        segments, lost = _jpeg_segments(metadata)
+        _insert(path, 2, segments)
+        return lost
     if format_name == "png":
         if metadata.density is None:
             _remove_chunk(path, b"pHYs")
         _insert(path, 8 + 25, _png_chunks(metadata))
     elif metadata.exif is not None:
-        lost += _embed_exif(path, format_name, metadata.exif)
-    if metadata.iptc is not None and format_name != "jpeg":
-        lost.append(f"{format_name} has no place for IPTC, which was left out")
-    return lost
+        _add_webp_chunk(path, metadata.exif)
+    return [f"{format_name} has no place for IPTC, which was left out"] if metadata.iptc is not None else []
+
+
+def _jpeg_segments(metadata: Metadata) -> tuple[bytes, list[str]]:
+    """Return the segments that libvips does not write, and one line for each thing that fits into none."""
+    segments, lost = b"", []
+    if metadata.density is not None:
+        inches = (min(65535, max(1, round(value * 25.4))) for value in metadata.density)
+        segments = b"\xff\xe0" + struct.pack(">H5sHBHHBB", 16, b"JFIF\0", 0x0102, 1, *inches, 0, 0)
+    for name, marker, prefix, block in (
+        ("EXIF", b"\xff\xe1", b"Exif\0\0", metadata.exif),
+        ("XMP", b"\xff\xe1", _XMP, metadata.xmp),
+        ("IPTC", b"\xff\xed", b"", iptc.wrapped(metadata.iptc) if metadata.iptc is not None else None),
+    ):
+        if block is None:
+            continue
+        if len(prefix + block) > _LONGEST_SEGMENT:
+            lost.append(f"{name} of {len(block)} bytes does not fit into a JPEG and was left out")
+            continue
+        segments += marker + struct.pack(">H", len(prefix + block) + 2) + prefix + block
+    return segments, lost
 
 
 def _png_chunks(metadata: Metadata) -> bytes:
@@ -63,24 +81,6 @@ def _png_chunks(metadata: Metadata) -> bytes:
     if metadata.exif is not None:
         chunks += png_chunk(b"eXIf", metadata.exif)
     return chunks
-
-
-def _embed_exif(path: Path, format_name: str, block: bytes) -> list[str]:
-    if format_name == "jpeg":
-        segment = b"Exif\0\0" + block
-        if len(segment) > _LONGEST_SEGMENT:
-            return [f"EXIF of {len(block)} bytes does not fit into a JPEG and was left out"]
-        _insert(path, _after_jfif(path), b"\xff\xe1" + struct.pack(">H", len(segment) + 2) + segment)
-    else:
-        _add_webp_chunk(path, block)
-    return []
-
-
-def _after_jfif(path: Path) -> int:
-    """Return where the first segment of a JPEG file after its start and its JFIF segment begins."""
-    with path.open("rb") as file:
-        head = file.read(6)
-    return 2 if head[2:4] != b"\xff\xe0" else 4 + int(struct.unpack(">H", head[4:6])[0])
 
 
 def _insert(path: Path, position: int, content: bytes) -> None:

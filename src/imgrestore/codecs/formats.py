@@ -19,6 +19,7 @@ class Format:
         depths: Sample types it can hold.
         alpha: Whether it can hold transparency.
         largest_side: Longest side in pixels, a limit of the format.
+        largest_xmp: Longest XMP packet in bytes, a limit of the format, or None.
         isolated: Whether it is decoded in a process of its own, because its files can bring decoders to abort.
     """
 
@@ -30,6 +31,7 @@ class Format:
     depths: tuple[str, ...] = ("uint8",)
     alpha: bool = False
     largest_side: int = 2**31 - 1
+    largest_xmp: int | None = None
     isolated: bool = False
 
 
@@ -50,6 +52,7 @@ FORMATS = (
         "vips",
         True,
         largest_side=65500,
+        largest_xmp=65502,
     ),
     Format(
         "tiff",

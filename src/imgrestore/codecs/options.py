@@ -30,7 +30,7 @@ class ReadOptions:
         if self.max_pixels is not None and width * height > self.max_pixels:
             raise TooLargeError(
                 f"{name}: {width}x{height} is more than {self.max_pixels} pixels",
-                hint=f"--max-pixels {width * height} allows it, if you trust the file",
+                hint=f"restore --max-pixels {width * height} takes it, if you trust the file",
             )
 
     def check_pictures(self, name: str, count: int, what: str) -> tuple[str, ...]:
@@ -42,7 +42,7 @@ class ReadOptions:
         if count <= 1:
             return ()
         if not self.first_frame:
-            raise SeveralPicturesError(f"{name}: holds {count} {what}", hint="--first-frame takes the first")
+            raise SeveralPicturesError(f"{name}: holds {count} {what}", hint="restore --first-frame takes the first")
         return (f"{name}: holds {count} {what}, of which the first was taken",)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pyvips
 
-from imgrestore.codecs import exif, iptc, xmp
+from imgrestore.codecs import exif, xmp
 from imgrestore.codecs.containers import embed
 from imgrestore.codecs.formats import Format
 from imgrestore.codecs.headers import png_chunk
@@ -179,8 +179,7 @@ def _with_metadata(image: Any, header: Header, form: Format) -> Any:
     metadata = header.metadata
     for name, block in (
         ("icc-profile-data", metadata.icc),
-        ("xmp-data", metadata.xmp if form.name != "png" else None),
-        ("iptc-data", iptc.wrapped(metadata.iptc) if metadata.iptc and form.name == "jpeg" else None),
+        ("xmp-data", metadata.xmp if form.name in ("tiff", "webp") else None),
     ):
         if block is not None:
             image.set_type(pyvips.GValue.blob_type, name, block)
@@ -191,7 +190,7 @@ def _with_metadata(image: Any, header: Header, form: Format) -> Any:
 
 
 def _save(image: Any, path: Path, form: Format, options: SaveOptions) -> None:
-    keep = {"keep": "icc:xmp:iptc"}
+    keep = {"keep": "icc:xmp"}
     target = os.fsencode(path)  # names need not be text
     if form.name == "png":
         image.pngsave(target, compression=6, filter="sub:up:avg:paeth", **keep)

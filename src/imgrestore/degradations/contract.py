@@ -59,11 +59,17 @@ class Degradation(Part):
         """Degrade a batch."""
         if self.probability == 1:
             return self.degrade(image, generator)
-        chosen = uniform(len(image), (0, 1), generator).to(image.device) < self.probability
+        chosen = self.chosen(len(image), generator).to(image.device)
         result = image.clone()
         if bool(chosen.any()):
             result[chosen] = self.degrade(image[chosen], generator)
         return result
+
+    def chosen(self, count: int, generator: Generator) -> Tensor:
+        """Draw to which of ``count`` images it happens, (count,) bool on the generator's device."""
+        if self.probability == 1:
+            return torch.ones(count, dtype=torch.bool, device=generator.device)
+        return uniform(count, (0, 1), generator) < self.probability
 
     @abstractmethod
     def degrade(self, image: Tensor, generator: Generator) -> Tensor:

@@ -127,7 +127,7 @@ def resnet_sr(scale: int = 4, width: int = 48, blocks: int = 6) -> ResNetSR:
     scales=(1,),
     paper="K. Zhang et al., IEEE TIP 27, 2018, arXiv:1710.04026; B. Lim et al., CVPRW 2017, arXiv:1707.02921",
 )
-def resnet_denoise(scale: int = 1, width: int = 48, blocks: int = 5) -> ResNetRestorer:
+def resnet_denoise(scale: int = 1, width: int = 48, blocks: int = 8) -> ResNetRestorer:
     """Blind denoiser at half resolution, for noise of any strength."""
     return ResNetRestorer(2, width, blocks)
 
@@ -138,6 +138,6 @@ def resnet_denoise(scale: int = 1, width: int = 48, blocks: int = 5) -> ResNetRe
     scales=(1,),
     paper="S. Nah et al., CVPR 2017, arXiv:1612.02177; B. Lim et al., CVPRW 2017, arXiv:1707.02921",
 )
-def resnet_deblur(scale: int = 1, fold: int = 4, width: int = 96, blocks: int = 6) -> ResNetRestorer:
+def resnet_deblur(scale: int = 1, fold: int = 2, width: int = 48, blocks: int = 10) -> ResNetRestorer:
     """Blind deblurring at a fraction of the resolution, where a kernel sees far."""
     return ResNetRestorer(fold, width, blocks)

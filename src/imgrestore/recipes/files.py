@@ -40,7 +40,13 @@ def read_table(name: str, seen: tuple[Path, ...] = ()) -> Table:
         return table
     if not isinstance(parent, str):
         raise RecipeError(f"{path}: 'extends' must be the name of a recipe, got {parent!r}")
-    return merge(read_table(parent, (*seen, path)), table)
+    beside = path.parent / parent
+    return merge(read_table(str(beside) if _is_file_name(parent, beside) else parent, (*seen, path)), table)
+
+
+def _is_file_name(parent: str, beside: Path) -> bool:
+    """Return whether ``extends`` names a file that stands beside the recipe, rather than a shipped recipe."""
+    return beside.suffix == ".toml" and parent not in shipped_recipes() and beside.is_file()
 
 
 def merge(base: Table, changes: Table) -> Table:

@@ -68,7 +68,7 @@ def read_data(recipe: Recipe, folder: Path, cache: int) -> TrainingData:
     if count < wanted + 1:
         held = f", but {wanted} are held out for measuring" if wanted else ""
         raise InputError(
-            f"{folder}: {count} usable images{held}",
+            f"{folder}: {count} usable image{'s' * (count != 1)}{held}",
             hint=found.skipped[0] if found.skipped else "give a folder with more images, or lower validation.images",
         )
     chosen = spread(count, wanted)

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from imgrestore.datasets.loader import batches
 from imgrestore.datasets.samples import Batch, Share
+from imgrestore.devices import is_out_of_memory
 from imgrestore.distributed import Processes, joined, local_device
 from imgrestore.engine import Restorer
 from imgrestore.errors import ComputeError, UsageError
@@ -214,6 +215,13 @@ class _Loop:
             path = self.run.save_offending(self.training.step + 1, self.processes.rank, taken)
             error.hint = f"lower optimizer.learning_rate; the last checkpoint is intact, the batch is in {path}"
             raise
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            raise ComputeError(
+                f"step {self.training.step + 1}: out of memory",
+                hint="a smaller data.batch needs less, and optimizer.accumulate makes up for it",
+            ) from error
 
     def _agree(self) -> bool:
         """Settle between all processes how long the step took, and return whether the run is to stop now."""
