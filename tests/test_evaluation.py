@@ -21,7 +21,7 @@ from imgrestore.evaluation import (
     card_score,
     classical_methods,
     degraded_pairs,
-    measure,
+    evaluate,
     paired_folders,
     parse_degradation,
     seeded,
@@ -44,7 +44,7 @@ def test_pairs_made_from_ground_truth(photo_folder: Path) -> None:
 
 def test_tables_hold_the_baselines_and_means_over_images(photo_folder: Path) -> None:
     pairs = degraded_pairs(photo_folder, standard_degradations("upscale", 2), 2)
-    report = measure(baselines(2), pairs, "y")
+    report = Report(list(evaluate(baselines(2), pairs, "y")), "y")
     assert report.methods == ["nearest", "bicubic"] and report.metrics == ["psnr", "ssim", "ms_ssim"]
     values = [psnr(baselines(2)["bicubic"](lq), gt, "y", 2) for lq, gt in (pair.load() for pair in pairs)]
     assert report.mean("bicubic", "psnr") == pytest.approx(sum(values) / 6)
@@ -136,7 +136,7 @@ def test_a_report_in_all_its_forms() -> None:
 
 def test_scores_for_a_card_leave_out_what_does_not_exist(photo_folder: Path) -> None:
     pairs = degraded_pairs(photo_folder, standard_degradations("upscale", 2), 2)
-    report = measure({**baselines(2), "ours": baselines(2)["bicubic"]}, pairs, "y")
+    report = Report(list(evaluate({**baselines(2), "ours": baselines(2)["bicubic"]}, pairs, "y")), "y")
     score = card_score(report, "ours", "photos", len(pairs))
     assert score["psnr"] == score["bicubic_psnr"] > score["nearest_psnr"]
     assert "ms_ssim" not in score and score["protocol"] == "y" and score["images"] == 6

@@ -252,13 +252,6 @@ def evaluate(
                 yield Score(method, pair.name, metric, value)
 
 
-def measure(
-    methods: Mapping[str, Restore], pairs: Iterable[Pair], protocol: Protocol, metrics: Sequence[str] = tuple(METRICS)
-) -> Report:
-    """Measure every method on every pair and gather the scores."""
-    return Report(list(evaluate(methods, pairs, protocol, metrics)), protocol)
-
-
 def card_score(report: Report, method: str, data: str, images: int) -> dict[str, Any]:
     """Return a method's means, beside those of the baselines, as a card keeps them.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -107,7 +108,7 @@ def evaluate(
         requirement.validate(tuple(METRICS), (*baselines(factor), *choices, *also))
     made = [] if lq else _made(first.entry.task, degrade or [], sigma)
     restorers = _restorers(choices, device, computing(precision, tile, memory))
-    report = _measure(restorers, pairs, factor, chosen, classical)
+    report = _measure(restorers, pairs, factor, chosen, tuple(METRICS), classical)
     made_for = " ".join([f"degraded for {first.entry.task} x{factor}", *made])
     degraded = f"low-quality images from {lq}" if lq else made_for
     note = f"{folder.resolve().name}: {len(pairs)} images, {degraded}; protocol {chosen}: {PROTOCOLS[chosen]}"
@@ -152,7 +153,12 @@ def _restorers(choices: dict[str, Choice], device: str, options: dict[str, objec
 
 
 def _measure(
-    restorers: dict[str, Restorer], pairs: list[Pair], scale: int, protocol: str, classical: bool = False
+    restorers: dict[str, Restorer],
+    pairs: list[Pair],
+    scale: int,
+    protocol: str,
+    metrics: Sequence[str],
+    classical: bool = False,
 ) -> Report:
     from imgrestore.evaluation import baselines, classical_methods, evaluate
     from imgrestore.report import Report, Score
@@ -162,7 +168,7 @@ def _measure(
     with console.meter("measuring", len(pairs), "images") as meter:
         for pair in pairs:
             methods = {**baselines(scale), **(classical_methods(pair) if classical else {}), **ours}
-            scores += evaluate(methods, [pair], protocol)  # type: ignore[arg-type]
+            scores += evaluate(methods, [pair], protocol, metrics)  # type: ignore[arg-type]
             meter.advance(1)
     return Report(scores, protocol)
 
@@ -184,7 +190,8 @@ def _record(choice: Choice, label: str, report: Report, data: str, pairs: list[P
     psnr = {}
     for precision in ("fp32", "bf16"):
         restorers = _restorers({label: choice}, device, {"precision": precision})
-        psnr[precision] = _measure(restorers, pairs, int(choice.scale), report.protocol).mean(label, "psnr")
+        measured = _measure(restorers, pairs, int(choice.scale), report.protocol, ("psnr",))
+        psnr[precision] = measured.mean(label, "psnr")
     score = card_score(report, label, data, len(pairs))
     loss = max(choice.card.bf16_loss_db or 0.0, round(psnr["fp32"] - psnr["bf16"], 4))
     update_card(choice.weights, scores=choice.card.scores_with(score), bf16_loss_db=loss)
