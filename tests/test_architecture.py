@@ -19,7 +19,7 @@ LAYERS = [
         "models degradations codecs cards",
         "losses weights datasets optimizers schedules catalogue diagnosis",
         "recipes metrics report classical engine blending network "
-        "names inputs limits provenance jobs space ledger making treatment",
+        "names inputs limits provenance jobs space ledger making treatment records",
         "evaluation papers batch methods verification comparison api",
         "training sheet",
         "cli",

@@ -225,11 +225,31 @@ def test_a_dry_run_says_what_would_be_done(here: Path) -> None:
     )
     assert any("in/noisy.png" in line and line.endswith("denoised") for line in lines)
     assert not list(Path("in").glob("*_restored*"))
-    code = (
-        "import sys; from imgrestore.cli.app import app\n"
-        "app(['restore', 'in/clean.png', '--dry-run'], standalone_mode=False); assert 'torch' not in sys.modules"
-    )
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
+    for also in ([], ["--json", "--device", "cpu", "--precision", "fp32"]):
+        code = (
+            "import sys; from imgrestore.cli.app import app\n"
+            f"app(['restore', 'in/clean.png', '--dry-run', *{also}], standalone_mode=False)\n"
+            "assert 'torch' not in sys.modules"
+        )
+        assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
+
+
+def test_a_dry_run_in_json_says_what_the_run_says(here: Path) -> None:
+    Path("in/cut.png").write_bytes(Path("in/noisy.png").read_bytes()[:20000])
+    same = ("input", "output", "width", "height", "model", "scale", "found", "did", "error", "error_code")
+    for output in ([], ["-o", "out"]):
+        _, planned, _ = restore("in", *output, "--dry-run")
+        _, done, _ = restore("in", *output)
+        assert {name: [r[key] for key in same] for name, r in planned.items()} == {
+            name: [r[key] for key in same] for name, r in done.items()
+        }
+        statuses = {record["status"] for record in planned.values()}
+        assert statuses == ({"planned", "failed"} if output else {"planned", "failed", "left"})
+        for path in Path("in").glob("*_restored.png"):
+            path.unlink()
+    _, again, _ = restore("in", "-o", "out", "--resume", "--dry-run")
+    assert {record["status"] for record in again.values()} == {"skipped", "failed"}
+    assert again["cut"]["error_code"] == "damaged"
 
 
 def test_a_size_still_means_upscaling(here: Path) -> None:

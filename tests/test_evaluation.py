@@ -114,13 +114,15 @@ def test_requirements_that_make_no_sense() -> None:
         with pytest.raises(UsageError, match="not understood"):
             Requirement.parse(text)
     with pytest.raises(UsageError, match="no metric 'pnsr' here; did you mean 'psnr'"):
-        Requirement.parse("pnsr > 3").validate(REPORT.metrics, REPORT.methods)
+        Requirement.parse("pnsr > 3").among(REPORT.metrics, REPORT.methods)
     with pytest.raises(UsageError, match="no method 'bicubik' here; did you mean 'bicubic'"):
-        Requirement.parse("psnr > bicubik").validate(REPORT.metrics, REPORT.methods)
+        Requirement.parse("psnr > bicubik").among(REPORT.metrics, REPORT.methods)
     for text, other, number in (("psnr > input-1", "input", -1), ("psnr > cae-small-882-a + 2", "cae-small-882-a", 2)):
-        requirement = Requirement.parse(text)
+        requirement = Requirement.parse(text).among(["psnr"], ["input", "cae-small-882-a"])
         assert (requirement.other, requirement.number) == (other, number)
-    Requirement.parse("psnr > bicubic").validate(REPORT.metrics, REPORT.methods)
+    requirement = Requirement.parse("psnr > fourier-ae-fc-10").among(["psnr"], ["fourier-ae-fc", "fourier-ae-fc-10"])
+    assert (requirement.other, requirement.number) == ("fourier-ae-fc-10", 0)
+    Requirement.parse("psnr > bicubic").among(REPORT.metrics, REPORT.methods)
 
 
 def test_a_report_in_all_its_forms() -> None:

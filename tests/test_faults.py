@@ -114,6 +114,27 @@ def test_a_reader_that_goes_away_is_left_in_peace(arguments: list[str], photos: 
     assert not Path("out").exists() or not unfinished(Path("out"))
 
 
+def test_a_reader_of_a_table_that_goes_away_is_left_in_peace() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    listing = [sys.executable, "-m", "imgrestore", "models", "list"]
+    done = subprocess.run(listing, stdout=writing, stderr=subprocess.PIPE, check=False)
+    os.close(writing)
+    assert done.returncode == 141 and not done.stderr
+
+
+def test_memory_that_runs_out_is_told_as_such(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from imgrestore.engine import Restorer
+
+    def crowded(*_: object) -> None:
+        raise RuntimeError("[enforce fail at alloc_cpu.cpp:1] DefaultCPUAllocator: can't allocate memory: you tried to")
+
+    monkeypatch.setattr(Restorer, "stream", crowded)
+    code, stdout, stderr = restore("in/a.png", "-o", "out.png", "--json", *OPTIONS)
+    assert code == 1 and "in/a.png: out of memory" in stderr and "report it" not in stderr
+    assert json.loads(stdout)["error_code"] == "compute" and not Path("out.png").exists()
+
+
 @pytest.mark.parametrize(
     ("closed", "output", "code", "said"),
     [

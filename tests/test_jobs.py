@@ -7,6 +7,7 @@ from PIL import Image as PillowImage
 from imgrestore.catalogue import choose, labelled, task_model
 from imgrestore.errors import OutputError, UsageError
 from imgrestore.jobs import STREAM, Request, plan
+from imgrestore.manifest import Entry, Manifest
 from imgrestore.names import Template
 from imgrestore.sizes import Target
 
@@ -53,6 +54,19 @@ def test_an_original_is_never_taken_for_an_earlier_result(here: Path) -> None:
     for overwrite in (False, True):
         with pytest.raises(UsageError, match=r"would both be written to d/a\.png"):
             destinations("d", output=folder, overwrite=overwrite)
+
+
+def test_what_the_manifest_knows_is_no_original(here: Path) -> None:
+    folder = Path("d")
+    folder.mkdir()
+    for name in ("a.png", "a.jpg"):
+        PillowImage.open("b.png").save(folder / name)
+    with pytest.raises(UsageError, match="would both be written"):
+        destinations("d", output=folder, format_name="jpeg", overwrite=True)
+    manifest = Manifest(folder)
+    manifest.append(Entry("done", str(folder / "a.png"), output="a.jpg"))
+    manifest.close()
+    assert destinations("d", output=folder, format_name="jpeg", overwrite=True) == ["d/a.jpg"]
 
 
 def test_a_name_needs_a_folder(here: Path) -> None:

@@ -43,3 +43,7 @@ def test_a_note_that_does_not_fit_costs_nothing_that_was_there() -> None:
     assert Stamp.out_of(carrying.of(metadata, {}, 10_000)[0].xmp) is not None
     kept, notes = carrying.of(metadata, {}, len(PACKET) + 20)
     assert kept.xmp == PACKET and notes == ("beside its XMP there is no room for a note of how it was made",)
+    stamped = Metadata(xmp=Stamp("0.1.0", "nearest").into(PACKET))
+    assert carrying.of(stamped, {}, len(PACKET) + 300)[0].xmp == PACKET, "an earlier note would be untrue"
+    alone, notes = carrying.of(Metadata(xmp=PACKET + bytes(5000)), {}, 5000)
+    assert Stamp.out_of(alone.xmp) == STAMP and "XMP of" in notes[0] and "was left out" in notes[0]

@@ -5,7 +5,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from imgrestore.errors import ImgrestoreError
+from imgrestore.errors import ImgrestoreError, RecipeError
 from imgrestore.recipes import shipped_recipes
 from imgrestore.recipes.recipe import load_recipe
 from imgrestore.recipes.schema import recipe_schema
@@ -88,6 +88,9 @@ def test_a_recipe_extends_the_one_beside_it(tmp_path: Path) -> None:
     (tmp_path / "base.toml").write_text('extends = "resnet-sr-x4"\n[training]\nsteps = 77\n')
     (tmp_path / "mine.toml").write_text('extends = "base.toml"\n')
     assert load_recipe(str(tmp_path / "mine.toml")).training.steps == 77
+    (tmp_path / "base.toml").write_text(f'extends = "../{tmp_path.name}/mine.toml"\n')
+    with pytest.raises(RecipeError, match="extends itself"):
+        load_recipe(str(tmp_path / "mine.toml"))
 
 
 @pytest.mark.parametrize("name", sorted(shipped_recipes()))

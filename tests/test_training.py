@@ -377,6 +377,16 @@ def test_a_loss_that_is_not_a_number_stops_the_run_and_keeps_the_batch(photo_fol
         training.advance([(batch["0.lq"], batch["0.gt"])])
 
 
+def test_memory_that_runs_out_in_a_step_is_told_as_such(photo_folder: Path, tmp_path: Path, monkeypatch) -> None:
+    def crowded(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    monkeypatch.setattr(Training, "advance", crowded)
+    with pytest.raises(ComputeError, match="step 1: out of memory") as caught:
+        finish(small("steps=3", "precision=fp32"), photo_folder, tmp_path / "run")
+    assert "data.batch" in caught.value.hint
+
+
 def _facts(run: Path) -> dict[str, str]:
     from safetensors import safe_open
 

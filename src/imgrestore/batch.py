@@ -9,7 +9,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,84 +27,7 @@ from imgrestore.making import Making
 from imgrestore.manifest import Entry
 from imgrestore.methods import Method
 from imgrestore.provenance import Carrying
-from imgrestore.treatment import Treatment
-
-
-@dataclass(frozen=True)
-class Record:
-    """What became of one input.
-
-    Attributes:
-        status: ``"done"``, ``"failed"``, ``"skipped"``: its output is there from an earlier run, ``"left"``: there was
-            nothing to restore, and no output is written, or ``"planned"``: it was only asked what would be done.
-        input: The input as it was named.
-        output: The output, or None if there is none.
-        input_width: Width of the input in pixels, or None if that is not known.
-        input_height: Height of the input in pixels, or None if that is not known.
-        width: Width of the result in pixels, or None if there is none.
-        height: Height of the result in pixels, or None if there is none.
-        model: Name of the model, or None if the file was taken as it is.
-        scale: Enlargement, or None if nothing was made.
-        device: Where it was computed, or None if nothing was.
-        precision: Arithmetic used, or None if nothing was computed.
-        tile: Height and width of the tiles in input pixels, or None if there were none.
-        seconds: Wall-clock seconds.
-        found: What was estimated of its damage, or None if that was not asked.
-        did: Tasks of the models that treated it, or None if that was not asked.
-        warnings: What a person should know.
-        error_code: What kind of error it failed with, or None; see :class:`imgrestore.errors.ImgrestoreError`.
-        error: Why it failed, or None.
-        hint: How to put it right, or None.
-        said: What was found and done, in words; no part of the table.
-        trace: Where in the code it failed; no part of the table.
-    """
-
-    status: str
-    input: str
-    output: str | None = None
-    input_width: int | None = None
-    input_height: int | None = None
-    width: int | None = None
-    height: int | None = None
-    model: str | None = None
-    scale: float | None = None
-    device: str | None = None
-    precision: str | None = None
-    tile: tuple[int, int] | None = None
-    seconds: float = 0.0
-    found: dict[str, object] | None = None
-    did: tuple[str, ...] | None = None
-    warnings: tuple[str, ...] = ()
-    error_code: str | None = None
-    error: str | None = None
-    hint: str | None = None
-    said: str = ""
-    trace: str = ""
-
-    def table(self) -> dict[str, object]:
-        """Return the record as plain data for JSON."""
-        table = asdict(self)
-        del table["said"], table["trace"]
-        return table
-
-
-def failed(name: str, error: ImgrestoreError) -> Record:
-    """Return the record of an input that could not be restored."""
-    trace = "".join(traceback.format_exception(error))
-    return Record("failed", name, error_code=error.code, error=str(error), hint=error.hint or None, trace=trace)
-
-
-def skipped(job: Job, label: str) -> Record:
-    """Return the record of an input whose output an earlier run has made."""
-    return replace(_of(job, label), status="skipped")
-
-
-def to_do(job: Job, label: str, treatment: Treatment | None) -> Record:
-    """Return the record of an input that is yet to be restored, with what was found if that was asked."""
-    if treatment is None:
-        return replace(_of(job, label), status="planned")
-    model = treatment.choice.name if treatment.choice is not None else None
-    return replace(_of(job, model), status="planned", found=treatment.found(), did=treatment.did)
+from imgrestore.records import Record, done, failed, left, told
 
 
 def run(
@@ -133,13 +56,13 @@ def run(
     for job in jobs:
         return_freed_memory()
         began = time.monotonic()
-        done = 0
+        so_far = 0
         entry: Entry | None = None
         method: Method | None = None
 
         def count(pixels: int) -> None:
-            nonlocal done
-            done += pixels
+            nonlocal so_far
+            so_far += pixels
             advance(pixels)
 
         try:
@@ -147,36 +70,35 @@ def run(
             method = method_of(job)
             if not method.written:
                 advance(job.pixels)
-                yield _left(job, method, _since(began))
+                yield replace(left(job, method.treatment), seconds=_since(began), said=method.said)
                 continue
             warnings = _restore(job, method, options, count, ledger, entry)
         except BrokenPipeError:
             raise  # nobody reads the results any more
         except Exception as error:  # whatever is wrong with one image, or with our code for it, ends no batch
-            advance(job.pixels - done)
+            advance(job.pixels - so_far)
             seconds = _since(began)
             problem = _as_problem(job, error)
             unwritten = noted(partial(ledger.failed, job, entry, problem, seconds)) if ledger is not None else ()
-            yield replace(
-                failed(job.name, problem),
+            record = replace(
+                failed(job.name, problem, method.name if method is not None else label),
                 input_width=job.header.width,
                 input_height=job.header.height,
-                model=method.name if method is not None else label,
                 seconds=seconds,
-                **_told(method),
                 warnings=unwritten,
                 trace="".join(traceback.format_exception(error)),
             )
+            yield told(record, method.treatment, method.said) if method is not None else record
             continue
         seconds = _since(began)
         unwritten = noted(partial(ledger.done, job, entry, seconds)) if ledger is not None and entry is not None else ()
-        yield replace(
-            _of(job, method.name),
+        record = replace(
+            done(job, method.name),
             **_computed(job, method.restorer),
             seconds=seconds,
-            **_told(method),
             warnings=tuple(dict.fromkeys((*warnings, *unwritten))),
         )
+        yield told(record, method.treatment, method.said)
 
 
 def _computed(job: Job, restorer: Restorer | None) -> dict[str, Any]:
@@ -187,26 +109,13 @@ def _computed(job: Job, restorer: Restorer | None) -> dict[str, Any]:
     return {"device": restorer.device.type, "precision": str(restorer.precision), "tile": tile}
 
 
-def _told(method: Method | None) -> dict[str, Any]:
-    """Return what a record says of what was found and done."""
-    if method is None or method.treatment is None:
-        return {}
-    return {"found": method.treatment.found(), "did": method.treatment.did, "said": method.said}
-
-
-def _left(job: Job, method: Method, seconds: float) -> Record:
-    """Return the record of an input with nothing to restore, and without an output."""
-    same = replace(_of(job, None), status="left", output=None, width=None, height=None, scale=None)
-    return replace(same, seconds=seconds, **_told(method))
-
-
 def _as_problem(job: Job, error: Exception) -> ImgrestoreError:
     """Return what to tell the user; the engine does not know which image it works on."""
     if isinstance(error, ComputeError | UsageError):
         kind = ComputeError if isinstance(error, ComputeError) else UsageError
         return kind(f"{job.name}: {error}", error.hint)
     if isinstance(error, RuntimeError) and is_out_of_memory(error):
-        return ComputeError(f"{job.name}: out of memory", "close other programs, or use --device cpu")
+        return ComputeError(f"{job.name}: out of memory", "close other programs, or give a smaller --memory")
     return error if isinstance(error, ImgrestoreError) else unexpected(job.name, error)
 
 
@@ -217,20 +126,6 @@ def noted(write: Callable[[], None]) -> tuple[str, ...]:
     except OutputError as error:
         return (f"{error}; --resume will not know of this input",)
     return ()
-
-
-def _of(job: Job, label: str | None) -> Record:
-    return Record(
-        status="done",
-        input=job.name,
-        output=str(job.destination),
-        input_width=job.header.width,
-        input_height=job.header.height,
-        width=job.crop.width if job.crop else job.width,
-        height=job.crop.height if job.crop else job.height,
-        model=label,
-        scale=float(f"{job.width / job.header.width:.5g}"),
-    )
 
 
 def _since(began: float) -> float:

@@ -17,7 +17,7 @@ from imgrestore.image import Header, Metadata, resized
 from imgrestore.inputs import STREAM as STREAM
 from imgrestore.inputs import Found, find
 from imgrestore.limits import asked_format, check_format
-from imgrestore.manifest import MANIFEST
+from imgrestore.manifest import MANIFEST, Manifest
 from imgrestore.names import BESIDE, MIRRORED, RESTORED, SIZED, Template
 from imgrestore.sizes import Target
 from imgrestore.tiling import Region
@@ -142,6 +142,7 @@ def plan(request: Request, choice: Choice | Remedies) -> Plan:
             )
         except (ImgrestoreError, OSError) as error:
             failures.append((str(path), _as_error(path, error)))
+    found = _without_known_results(found, request.output)
     single_file = _is_single_file(request, found)
     streams = request.output == STREAM or (request.output is None and STREAM in request.inputs)
     if request.template is not None and (single_file or streams):
@@ -164,6 +165,19 @@ def _as_error(path: Path | str, error: Exception) -> ImgrestoreError:
     if isinstance(error, OSError):
         return InputError(f"{path}: cannot be read ({error.strerror})")
     return error if isinstance(error, ImgrestoreError) else unexpected(str(path), error)
+
+
+def _without_known_results(found: list[Found], output: Path | None) -> list[Found]:
+    """Leave out files of a folder that the manifest of the output folder knows as results."""
+    if output is None or not os.path.isfile(output / MANIFEST):  # noqa: PTH113  never raises
+        return found
+    manifest, folder = Manifest(output), _place(output)
+    return [item for item in found if item.named or not manifest.made(_below(folder, item.source))]
+
+
+def _below(folder: str, path: Path) -> str:
+    """Return the path of a file below a folder as manifests write it; one that lies elsewhere begins with ``..``."""
+    return Path(os.path.relpath(_place(path), folder)).as_posix()
 
 
 def _without_earlier_results(planned: Sequence[tuple[Found, Job]]) -> list[Job]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import re
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -20,6 +21,9 @@ _EMPTY = (
 )
 _END = b"</rdf:RDF>"
 _OURS = re.compile(rb'<rdf:Description rdf:about="" xmlns:imgrestore="urn:imgrestore:provenance#"([^<>]*)/>')
+_LATER = 64
+"""Bytes by which a packet may grow when the sizes of the image that it states are brought up to date."""
+
 _ATTRIBUTE = re.compile(r'imgrestore:(\w+)=("[^"]*"|\'[^\']*\')')
 
 
@@ -102,11 +106,16 @@ class Carrying:
         if self.stamp is None:
             return metadata, ()
         stamp = replace(self.stamp, parameters=self.stamp.parameters | facts)
+        room = math.inf if largest is None else largest
+        if metadata.xmp is not None and len(metadata.xmp) > room:
+            lost = f"XMP of {len(metadata.xmp)} bytes does not fit into the output and was left out"
+            return replace(metadata, xmp=stamp.into(None)), (lost,)
         packet = stamp.into(metadata.xmp)
         if packet is None:
             return metadata, ("its XMP is of a form that cannot take a note of how it was made",)
-        if largest is not None and metadata.xmp is not None and len(metadata.xmp) <= largest < len(packet):
-            return metadata, ("beside its XMP there is no room for a note of how it was made",)
+        if len(packet) > room - _LATER:
+            without = replace(metadata, xmp=_OURS.sub(b"", metadata.xmp or b""))
+            return without, ("beside its XMP there is no room for a note of how it was made",)
         return replace(metadata, xmp=packet), ()
 
 

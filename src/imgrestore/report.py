@@ -8,7 +8,7 @@ import json
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from imgrestore.errors import UsageError, nearest
 
@@ -149,15 +149,19 @@ class Requirement:
         number = match["number"] or (match["shift"] or "0").replace(" ", "")
         return cls(text.strip(), match["metric"], match["sign"], match["other"] or "", float(number))
 
-    def validate(self, metrics: Sequence[str], methods: Sequence[str]) -> None:
-        """Check that what it names will be measured.
+    def among(self, metrics: Sequence[str], methods: Sequence[str]) -> Requirement:
+        """Return the requirement as it is meant where these are measured: ``net-2`` may be a method, or ``net`` less 2.
 
         Raises:
             UsageError: There is no such metric or method.
         """
+        named = self.text.partition(self.sign)[2].strip()
+        if named in methods:
+            return replace(self, other=named, number=0.0)
         for kind, name, known in (("metric", self.metric, metrics), ("method", self.other, methods)):
             if name and name not in known:
                 raise UsageError(f"--require {self.text!r}: no {kind} {name!r} here{nearest(name, known)}")
+        return self
 
     def check(self, report: Report, method: str) -> tuple[bool, str]:
         """Return whether a method of the report meets it, and the comparison in numbers."""

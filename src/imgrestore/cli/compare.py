@@ -41,12 +41,12 @@ def compare(
         raise OutputError(f"{output}: exists already", hint="--overwrite replaces it")
     if output.resolve() in {photo.resolve() for photo in [*photos, *(truth or [])]}:
         raise UsageError(f"{output}: would overwrite an input")
+    first = choose(model[0], scale)
+    choices = labelled([first, *(choose(name, first.scale) for name in model[1:])])
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"{output.parent}: cannot be made ({error.strerror})") from None
-    first = choose(model[0], scale)
-    choices = labelled([first, *(choose(name, first.scale) for name in model[1:])])
 
     from imgrestore.api import prepare
     from imgrestore.comparison import Subject, compare_photo

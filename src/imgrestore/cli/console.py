@@ -110,9 +110,14 @@ def trace(text: str) -> None:
 
 def error(problem: ImgrestoreError) -> None:
     """Say what is wrong and how to put it right."""
-    line(f"error: {problem}")
-    if problem.hint:
-        line(f"hint: {problem.hint}")
+    failure(str(problem), problem.hint)
+
+
+def failure(text: str, hint: str) -> None:
+    """Say what failed, and how to put it right if that is known."""
+    line(f"error: {text}")
+    if hint:
+        line(f"hint: {hint}")
 
 
 def line(text: str) -> None:

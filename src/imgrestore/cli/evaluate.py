@@ -104,8 +104,7 @@ def evaluate(
         raise UsageError(f"no protocol is called {chosen!r}", hint=f"use {' or '.join(PROTOCOLS)}")
     pairs = _pairs(folder, lq, first, factor, degrade or [], sigma)
     also = classical_methods(pairs[0]) if classical else ()
-    for requirement in requirements:
-        requirement.validate(tuple(METRICS), (*baselines(factor), *choices, *also))
+    requirements = [each.among(tuple(METRICS), (*baselines(factor), *choices, *also)) for each in requirements]
     made = [] if lq else _made(first.entry.task, degrade or [], sigma)
     restorers = _restorers(choices, device, computing(precision, tile, memory))
     report = _measure(restorers, pairs, factor, chosen, tuple(METRICS), classical)

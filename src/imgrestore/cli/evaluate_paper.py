@@ -30,7 +30,7 @@ def evaluate_paper(
     Args:
         number: Of the paper.
         data: Folders of pictures.
-        weights: Folders that are searched for weights; the shipped ones are if there are none.
+        weights: Folders to search for weights; if none are given, the shipped ones.
         device: As the user named it.
         markdown: Write the tables to standard output in Markdown.
         json: Write them as JSON.

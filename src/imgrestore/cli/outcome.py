@@ -15,7 +15,7 @@ import typer
 from imgrestore.cli import console
 
 if TYPE_CHECKING:
-    from imgrestore.batch import Record
+    from imgrestore.records import Record
 
 _INTERRUPTED = 130
 
@@ -49,9 +49,7 @@ class Outcome:
         if record.status == "failed":
             self.failed += 1
             console.trace(record.trace)
-            console.line(f"error: {record.error}")
-            if record.hint:
-                console.line(f"hint: {record.hint}")
+            console.failure(record.error or "", record.hint or "")
         elif record.status == "skipped":
             self.skipped += 1
             console.detail(f"{record.input} -> {record.output} (done before)")

@@ -20,13 +20,12 @@ from imgrestore.cli.options import Device, Json, MaxPixels, Memory, PrecisionOpt
 from imgrestore.cli.outcome import Outcome
 from imgrestore.cli.signals import leaving_in_time
 from imgrestore.cli.sources import gathered, standard_input
-from imgrestore.errors import ImgrestoreError, InputError, UsageError
+from imgrestore.errors import ImgrestoreError, UsageError
 
 if TYPE_CHECKING:
     from imgrestore.codecs import SaveOptions
     from imgrestore.jobs import Job, Plan, Request
     from imgrestore.ledger import Ledger, Split
-    from imgrestore.manifest import Entry
     from imgrestore.methods import Method
     from imgrestore.provenance import Carrying, Stamp
 
@@ -105,7 +104,7 @@ def restore(
     """Restore photos: each output is complete or not there, inputs are never touched."""
     from imgrestore.codecs import ReadOptions, SaveOptions
     from imgrestore.conversion import Colour, Conversion
-    from imgrestore.jobs import STREAM, Plan, Request, plan
+    from imgrestore.jobs import STREAM, Request, plan
     from imgrestore.ledger import Split
     from imgrestore.names import Template
     from imgrestore.provenance import Carrying
@@ -154,13 +153,13 @@ def restore(
         split = ledger.split(planned.jobs, retry_failed=retry_failed, overwrite=overwrite)
     for warning in forecast(split.todo):
         console.warn(warning)
+    beside = output is None and STREAM not in given
     if dry_run:
-        failures = [*((job.name, _earlier(entry)) for job, entry in split.failed), *planned.failures]
-        raise typer.Exit(1 if _show_plan(Plan(split.todo, failures), choice, json=json) else 0)
+        raise typer.Exit(1 if _show_plan(planned, split, choice, beside=beside, json=json) else 0)
     outcome = Outcome(len(planned.jobs) + len(planned.failures), json=json, resumable=ledger is not None)
     ending = closing(ledger.manifest) if ledger is not None else nullcontext()
     options = {"device": device, "strength": strength, **computing(precision, tile, memory)}
-    methods = partial(_methods, choice, carrying, output is None and STREAM not in given, options)
+    methods = partial(_methods, choice, carrying, beside, options)
     with leaving_in_time(outcome.last_words), ending, outcome.telling_how_to_go_on():
         _run(outcome, split, planned.failures, choice.name, methods, saving, ledger)
     outcome.sum_up()
@@ -240,22 +239,22 @@ def _choose(model: str | None, task: str | None, scale: float | None, *, sized: 
 
 
 def _check_arithmetic(device: str, precision: Any) -> None:
-    """Refuse a device or a precision that is not there; ``auto`` always is, which saves loading torch to ask."""
-    if (device, precision) != ("auto", "auto"):
+    """Refuse a device or a precision that is not there; for what always is, torch need not be loaded to ask."""
+    if device not in ("auto", "cpu") or precision not in ("auto", "fp32", "bf16", "fp16"):
         from imgrestore.devices import choose_device, choose_precision
 
         choose_precision(precision, choose_device(device), None)
 
 
-def _earlier(entry: Entry) -> InputError:
-    """Return the error of an input that failed in an earlier run."""
-    return InputError(f"{entry.error} (an earlier run)", hint="--retry-failed tries it again")
-
-
-def _show_plan(planned: Plan, choice: Choice | Remedies, *, json: bool) -> bool:
+def _show_plan(planned: Plan, split: Split, choice: Choice | Remedies, *, beside: bool, json: bool) -> bool:
     """Print what would be done, and return whether something would fail."""
-    failures = list(planned.failures)
-    for job in planned.jobs:
+    from imgrestore import records
+
+    failures = [records.failed_before(job, entry, choice.name) for job, entry in split.failed]
+    failures += [records.failed(name, problem, choice.name) for name, problem in planned.failures]
+    for job in split.done if json else ():
+        console.record(records.skipped(job, choice.name).table())
+    for job in split.todo:
         treatment = None
         if isinstance(choice, Remedies):
             from imgrestore.treatment import examine
@@ -263,22 +262,18 @@ def _show_plan(planned: Plan, choice: Choice | Remedies, *, json: bool) -> bool:
             try:
                 treatment = examine(job, choice)
             except ImgrestoreError as unreadable:
-                failures.append((job.name, unreadable))
+                failures.append(records.failed(job.name, unreadable, choice.name))
                 continue
         if json:
-            from imgrestore.batch import to_do
-
-            console.record(to_do(job, choice.name, treatment).table())
+            console.record(records.planned(job, choice.name, treatment, beside=beside).table())
             continue
         size = f"{job.header.width}x{job.header.height} -> {job.width}x{job.height}"
         found = f": {treatment.told('nothing to restore', 'to be ')}" if treatment is not None else ""
         console.result(console.one_line(f"{job.name} -> {job.destination} ({size}, {job.form.name}){found}"))
-    for name, problem in failures:
-        console.error(problem)
+    for record in failures:
+        console.failure(record.error or "", record.hint or "")
         if json:
-            from imgrestore.batch import failed
-
-            console.record(replace(failed(name, problem), model=choice.name).table())
+            console.record(record.table())
     return bool(failures)
 
 
@@ -310,17 +305,17 @@ def _run(
     ledger: Ledger | None,
 ) -> None:
     """Restore what was planned and is not done."""
-    from imgrestore.batch import failed, noted, run, skipped
+    from imgrestore.batch import noted, run
+    from imgrestore.records import failed, failed_before, skipped
 
     method_of = methods() if split.todo else None
     for job in split.done:
         outcome.report(skipped(job, label))
     for job, entry in split.failed:
-        before = _earlier(entry)
-        outcome.report(replace(failed(job.name, before), model=label, error_code=entry.error_code or before.code))
+        outcome.report(failed_before(job, entry, label))
     for name, problem in unplanned:
         unwritten = noted(partial(ledger.unplanned, name, problem)) if ledger is not None else ()
-        outcome.report(replace(failed(name, problem), model=label, warnings=unwritten))
+        outcome.report(replace(failed(name, problem, label), warnings=unwritten))
     if method_of is None:
         return
     with console.meter("restoring", sum(job.pixels for job in split.todo), "MP", 1e6) as meter:

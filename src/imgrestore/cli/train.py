@@ -92,7 +92,7 @@ def train(
     again += ["--resume", "--device", device, "--cache", cache]
     again += ["--max-minutes", f"{max_minutes:g}"] if max_minutes < math.inf else []
     again += ["--workers", str(workers)] if workers is not None else []
-    again += ["--compile"] * compiled + ["--tensorboard"] * tensorboard
+    again += ["--compile"] * compiled + ["--tensorboard"] * tensorboard + ["--json"] * json
     many = here().size
     if many > 1:
         again[:1] = ["torchrun", "--nproc-per-node", str(many), "-m", "imgrestore"]

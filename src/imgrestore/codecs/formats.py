@@ -52,7 +52,7 @@ FORMATS = (
         "vips",
         True,
         largest_side=65500,
-        largest_xmp=65502,
+        largest_xmp=65533 - 29,  # what a segment holds, less the name of the block
     ),
     Format(
         "tiff",

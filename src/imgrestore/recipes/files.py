@@ -29,7 +29,7 @@ def read_table(name: str, seen: tuple[Path, ...] = ()) -> Table:
         RecipeError: The file is not TOML, cannot be read, or extends itself.
     """
     path = _locate(name)
-    if path in seen:
+    if path.resolve() in seen:
         raise RecipeError(f"recipe {name} extends itself", hint="break the circle of 'extends'")
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -40,8 +40,8 @@ def read_table(name: str, seen: tuple[Path, ...] = ()) -> Table:
         return table
     if not isinstance(parent, str):
         raise RecipeError(f"{path}: 'extends' must be the name of a recipe, got {parent!r}")
-    beside = path.parent / parent
-    return merge(read_table(str(beside) if _is_file_name(parent, beside) else parent, (*seen, path)), table)
+    beside = (path.parent / parent).resolve()
+    return merge(read_table(str(beside) if _is_file_name(parent, beside) else parent, (*seen, path.resolve())), table)
 
 
 def _is_file_name(parent: str, beside: Path) -> bool:
