@@ -59,7 +59,8 @@ class Pair:
         """Make a pair from ground truth: cropped to multiples of ``scale``, degraded with a seed of its name.
 
         Beyond the edges of an image a blur finds nothing and takes the image mirrored there. What is partly made of
-        that, as far inside as the kernel reaches, is cut off both images.
+        that, as far inside as the kernel reaches, is cut off both images; only blurs inside a combination (``one-of``,
+        ``regional``) leave it.
 
         Args:
             name: What tables call it.
