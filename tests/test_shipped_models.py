@@ -44,7 +44,8 @@ def test_cards_say_what_the_weights_are(name: str, scale: int) -> None:
     assert card.scores and card.bf16_loss_db is not None
     for score in card.scores:
         if scale == 1:
-            assert score["psnr"] > score["input_psnr"] + (3 if choose(name).entry.task == "denoise" else 1)
+            least = 0.4 if "shake" in score["data"] else 2.5  # blind, a long shake is hardly undone
+            assert score["psnr"] > score["input_psnr"] + least
         else:
             assert score["psnr"] > score["bicubic_psnr"] > score["nearest_psnr"]
 
