@@ -64,9 +64,11 @@ def test_better_than_no_network_without_shift_or_tint(name: str, scale: int, pho
 
 @pytest.mark.parametrize(("name", "scale"), [key for key in SHIPPED if choose(key[0]).entry.task in UNTOUCHED])
 def test_clean_photos_stay_as_they_are(name: str, scale: int, photo_pixels) -> None:
-    clean = to_tensor(photo_pixels)
+    clean, task = to_tensor(photo_pixels), choose(name).entry.task
+    if task == "deblur":  # the corners of the board are out of focus; at a third of its size nothing is
+        clean = resize(clean, (clean.shape[1] // 3, clean.shape[2] // 3)).clamp(0, 1)
     restored = load_model(name, scale, device="cpu").restore_tensor(clean)
-    assert psnr(restored, clean) >= UNTOUCHED[choose(name).entry.task]
+    assert psnr(restored, clean) >= UNTOUCHED[task]
 
 
 def test_the_measure_of_shift_sees_a_shift() -> None:

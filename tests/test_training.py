@@ -273,7 +273,7 @@ def test_runs_are_not_mixed_up(photo_folder: Path, tmp_path: Path) -> None:
         finish(small("steps=4"), photo_folder, tmp_path / "run", resume=True)
     (photo_folder / "0.png").rename(photo_folder / "0.txt")
     (photo_folder / "0.txt").write_text("gone")
-    with pytest.raises(UsageError, match="was made with another data"):
+    with pytest.raises(UsageError, match="was made with other data"):
         finish(recipe, photo_folder, tmp_path / "run", resume=True)
     with pytest.raises(UsageError, match="--weights begins anew"):
         finish(recipe, photo_folder, tmp_path / "run", resume=True, start=tmp_path / "x")

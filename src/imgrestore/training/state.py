@@ -298,7 +298,7 @@ class Training:
             if facts[what] != own:
                 told = difference(json.loads(facts[what]), json.loads(own)) if what == "recipe" else facts[what]
                 raise UsageError(
-                    f"{path}: was made with other {what} ({told})",
+                    f"{path}: was made with {'another' if what == 'recipe' else 'other'} {what} ({told})",
                     hint="resume it as it began, or begin a new run from its weights with --weights",
                 )
         self.step, self.seconds, self.best = facts["step"], facts["seconds"], facts["best"]
