@@ -85,6 +85,17 @@ def blurred(blur: str) -> list[Degradation]:
 
 NOISE = {f"sigma {sigma}": standard_degradations("denoise", 1, sigma) for sigma in (15, 25, 50, 0)}
 COMPRESSED = {f"quality {quality}": [parse_degradation(f"jpeg:quality={quality}")] for quality in (20, 30, 50, 80)}
+SMALL = standard_degradations("upscale", 4)
+WORN = {
+    "JPEG 75": [*SMALL, parse_degradation("jpeg:quality=75")],
+    "noise, JPEG 85": [*SMALL, *white_noise(6), parse_degradation("jpeg:quality=85")],
+    "blur, noise, JPEG 80": [
+        parse_degradation("gaussian-blur:sigma=2"),
+        *SMALL,
+        *white_noise(4),
+        parse_degradation("jpeg:quality=80"),
+    ],
+}
 BLUR = {
     "Gaussian 1.6": blurred("gaussian-blur:sigma=1.6"),
     "Gaussian 2.5": blurred("gaussian-blur:sigma=2.5"),
@@ -94,6 +105,7 @@ BLUR = {
 TABLES = {
     "upscale-4x": enlarged(4),
     "upscale-2x": enlarged(2),
+    "upscale-worn": Table("upscale", 4, "y", ("B100",), WORN),
     "denoise": Table("denoise", 1, "rgb", ("CBSD68", "McMaster"), NOISE),
     "jpeg": Table("denoise", 1, "rgb", ("CBSD68",), COMPRESSED),
     "deblur": Table("deblur", 1, "rgb", ("CBSD68",), BLUR),

@@ -90,6 +90,7 @@ def samples() -> dict[str, bytes]:
         "webp": by_pillow(colour, "WEBP", exif=exif),
         "webp-lossless": by_pillow(transparent, "WEBP", lossless=True),
         "avif": by_pillow(colour, "AVIF"),
+        "heic": by_pillow(colour, "HEIF", exif=exif),
         "gif": by_pillow(colour, "GIF", "P"),
         "bmp": by_pillow(colour, "BMP"),
         "bmp-palette": by_pillow(colour, "BMP", "P"),

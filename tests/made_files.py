@@ -14,11 +14,14 @@ from typing import Any
 
 import cv2
 import numpy as np
+import pillow_heif
 import pyvips
 import tifffile
 from PIL import Image as PillowImage
 
 from imgrestore.codecs.headers import png_chunk
+
+pillow_heif.register_heif_opener()
 
 Samples = np.ndarray
 Maker = Callable[[Path], Samples]
@@ -61,7 +64,9 @@ def pillow(channels: int = 3, mode: str | None = None, **options: Any) -> Maker:
     def make(path: Path) -> Samples:
         samples = picture("uint8", channels)
         _mode(samples).save(path, **options)
-        lossless = mode is None and path.suffix not in (".jpg", ".mpo", ".avif") and options.get("lossless", True)
+        lossless = (
+            mode is None and path.suffix not in (".jpg", ".mpo", ".avif", ".heic") and options.get("lossless", True)
+        )
         return samples if lossless else decoded(path, mode)
 
     return make

@@ -29,6 +29,7 @@ LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 OWNERS = {
     "pyvips": {"codecs"},
     "PIL": {"codecs"},
+    "pi_heif": {"codecs"},
     "skimage": {"metrics", "diagnosis"},
     "pytorch_msssim": {"metrics"},
     "pydantic": {"parts", "recipes"},

@@ -6,6 +6,7 @@ import zlib
 from pathlib import Path
 
 import numpy as np
+import pillow_heif
 import pytest
 import pyvips
 import tifffile
@@ -242,6 +243,59 @@ def test_avif_of_every_depth(bits: int, step: float) -> None:
     assert pixels.dtype == ("uint8" if bits == 8 else "uint16")
     assert pixels[:4].max() == 0 and pixels[4:8].min() == (255 if bits == 8 else 65535)
     assert np.abs(pixels / (1 if bits == 8 else step) - samples).max() <= 1
+
+
+@pytest.mark.parametrize(("mode", "channels"), [("I;16", 1), ("RGB;16", 3), ("RGBA;16", 4)])
+def test_heic_of_ten_bits(mode: str, channels: int) -> None:
+    deep = np.random.default_rng(0).integers(0, 2**10, (8, 8, channels)).repeat(8, 0).repeat(8, 1)
+    deep[:8], deep[8:16] = 0, 2**10 - 1
+    pixels = read_image(heic(mode, (deep << 6).astype(np.uint16), chroma=444)).pixels
+    assert pixels.dtype == "uint16" and pixels.shape == deep.shape
+    assert pixels[:8].max() == 0 and pixels[8:16].min() == 65535
+    assert np.abs(pixels / 65535 * 1023 - deep).max() <= 2
+
+
+@pytest.mark.parametrize("size", [(64, 64), (65, 33), (70, 31), (131, 77)])
+@pytest.mark.parametrize(("mode", "channels"), [("L", 1), ("RGB", 3), ("RGBA", 4)])
+def test_heic_of_any_width(mode: str, channels: int, size: tuple[int, int]) -> None:
+    samples = values("uint8", size[1] // 8 + 1, size[0] // 8 + 1, channels).repeat(8, 0).repeat(8, 1)
+    samples = np.ascontiguousarray(samples[: size[1], : size[0]])
+    assert np.abs(read_image(heic(mode, samples, chroma=444)).pixels.astype(int) - samples).max() <= 3
+
+
+def test_multiplied_alpha_of_heic_is_divided_out() -> None:
+    alpha = np.array([255, 128, 64, 0]).repeat(16)[None, :, None].repeat(64, 0)
+    colour = np.broadcast_to(np.array([200, 120, 60]), (64, 64, 3))
+    multiplied = np.dstack([np.rint(colour * alpha / 255), alpha]).astype(np.uint8)
+    pixels = read_image(heic("RGBa", multiplied, chroma=444)).pixels.astype(int)
+    assert np.abs(pixels[..., 3:] - alpha).max() <= 1
+    assert np.abs(pixels[:, :48, :3] - colour[:, :48]).max() <= 8
+
+
+def test_formats_with_several_brands(tmp_path: Path) -> None:
+    """A still image may call itself by the general name alone, and say further on how it is compressed."""
+    still, photo = tmp_path / "x.avif", PillowImage.fromarray(values("uint8", 40, 30, 3))
+    photo.save(still)
+    for content, form in ((still.read_bytes(), "avif"), (heic("RGB", values("uint8", 40, 30, 3)), "heic")):
+        general = content[:8] + b"mif1" + content[12:]
+        assert detect(general, "x").name == form and read_image(general).pixels.shape == (40, 30, 3)
+
+
+@pytest.mark.parametrize(("profile", "said"), [
+    ({"color_primaries": 9, "transfer_characteristics": 16}, "an HDR photo (PQ)"),
+    ({"color_primaries": 12, "transfer_characteristics": 13}, "primaries 12"),
+])  # fmt: skip
+def test_colours_of_heic_that_are_not_those_of_srgb_are_told(profile: dict[str, int], said: str) -> None:
+    content = heic("RGB", values("uint8", 40, 30, 3), **profile)
+    (notice,) = open_image(content).notices
+    assert said in notice
+
+
+def heic(mode: str, samples: np.ndarray, **options: int) -> bytes:
+    height, width = samples.shape[:2]
+    file = io.BytesIO()
+    pillow_heif.from_bytes(mode, (width, height), samples.tobytes()).save(file, quality=-1, **options)
+    return file.getvalue()
 
 
 NETPBM = [

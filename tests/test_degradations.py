@@ -538,6 +538,24 @@ def test_jpeg_quality_and_subsampling(crop: Tensor) -> None:
     assert (Jpeg(quality=95)(red, seeded()) - red).abs().max() < 0.02  # red stays red
 
 
+def test_blocks_of_jpeg_begin_anywhere_in_cropped_pictures(crop: Tensor) -> None:
+    photos = crop.repeat(60, 1, 1, 1)
+
+    def edges(cropped: float) -> set[tuple[int, int]]:
+        """Return where, within a block, steps between rows and between columns are largest."""
+        damage = (Jpeg(quality=5, cropped=cropped)(photos, seeded()) - photos).mean(1)
+        found = set()
+        for picture in damage:
+            steps = [picture.diff(dim=axis).abs().mean(1 - axis) for axis in (0, 1)]
+            found.add(tuple(int(step[: len(step) // 8 * 8].reshape(-1, 8).mean(0).argmax()) for step in steps))
+        return found
+
+    assert edges(0) == {(7, 7)}
+    assert len(edges(1)) > 20
+    assert (7, 7) in edges(0.5) and len(edges(0.5)) > 10
+    assert torch.equal(Jpeg(quality=(5, 95), cropped=0)(photos, seeded()), Jpeg(quality=(5, 95))(photos, seeded()))
+
+
 def test_webp_quality(crop: Tensor) -> None:
     fine, coarse = (Webp(quality=quality)(crop, seeded()) for quality in (95, 5))
     assert 30 < psnr(fine, crop) < 60 and psnr(coarse, crop) < psnr(fine, crop) - 5

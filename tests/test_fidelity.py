@@ -139,6 +139,9 @@ KINDS = [
     Kind("alpha.webp", made.pillow(4, lossless=True, exact=True), "webp uint8 RGBA"),
     Kind("rgb.avif", made.pillow(3, "RGB", quality=95, subsampling="4:4:4"), "png uint8 RGB", 3),
     Kind("alpha.avif", made.pillow(4, "RGBA", quality=95, subsampling="4:4:4"), "png uint8 RGBA", 3),
+    Kind("rgb.heic", made.pillow(3, "RGB", quality=95, chroma=444), "png uint8 RGB", 3),
+    Kind("grey.heic", made.pillow(1, "L", quality=95), "png uint8 L", 3),
+    Kind("alpha.heic", made.pillow(4, "RGBA", quality=95, chroma=444), "png uint8 RGBA", 3),
     # read by Pillow or here, written as PNG
     Kind("palette.gif", made.palette(64), "png uint8 RGB"),
     Kind("transparent.gif", made.palette(64, transparent=5), "png uint8 RGBA"),
@@ -276,11 +279,12 @@ def seen(samples: Samples) -> Samples:
 
 
 SIZES = [(1, 1), (1, 17), (17, 1), (2, 3), (35, 7)]
-ORIENTED = ["jpg", "png", "tif", "webp", "avif"]
+ORIENTED = ["jpg", "png", "tif", "webp", "avif", "heic"]
 EXACT = {
     "jpg": {"quality": 95, "subsampling": 0},
     "webp": {"lossless": True},
     "avif": {"quality": 95, "subsampling": "4:4:4"},
+    "heic": {"quality": 95, "chroma": 444},
 }
 
 
@@ -339,7 +343,9 @@ def test_pictures_come_upright_once(tmp_path: Path) -> None:
             result = open_picture(path)
             assert result.getexif().get(0x0112, 1) == 1
             levels = np.abs(np.asarray(result).astype(int) - expected("bicubic", np.asarray(upright)))
-            assert levels.shape == np.asarray(result).shape and np.median(levels) <= (extension in ("jpg", "avif"))
+            assert levels.shape == np.asarray(result).shape and np.median(levels) <= (
+                extension in ("jpg", "avif", "heic")
+            )
 
 
 def cut_out(model: str, hidden: tuple[int, ...]) -> Samples:
@@ -537,13 +543,14 @@ class Carried:
 
 
 CARRIED = [
-    Carried("wide gamut", "png jpg tif webp avif", lambda p: saved(p, icc_profile=made.display_p3()),
+    Carried("wide gamut", "png jpg tif webp avif heic", lambda p: saved(p, icc_profile=made.display_p3()),
             lambda o: o.info["icc_profile"], made.display_p3()),
     Carried("long profile", "jpg png", lambda p: saved(p, icc_profile=long_profile()),
             lambda o: o.info["icc_profile"], long_profile()),
-    Carried("EXIF of a camera", "png jpg tif webp avif", lambda p: saved(p, exif=exif_block()), camera, CAMERA),
-    Carried("EXIF made true", "png jpg tif webp avif", lambda p: saved(p, exif=exif_block(6)), layout, (1, True, {})),
-    Carried("XMP", "png jpg tif webp avif", lambda p: saved(p, xmp=XMP), packet, TRUE_PACKET),
+    Carried("EXIF of a camera", "png jpg tif webp avif heic", lambda p: saved(p, exif=exif_block()), camera, CAMERA),
+    Carried("EXIF made true", "png jpg tif webp avif heic", lambda p: saved(p, exif=exif_block(6)),
+            layout, (1, True, {})),
+    Carried("XMP", "png jpg tif webp avif heic", lambda p: saved(p, xmp=XMP), packet, TRUE_PACKET),
     Carried("IPTC", "jpg tif", with_captions, captions, {(2, 120): b"A caption", (2, 25): [b"bird", b"sea"]}),
     Carried("300 dpi", "png jpg tif bmp", lambda p: saved(p, dpi=(300, 300)), resolution, (300, 300)),
     Carried("72 dpi", "png jpg tif", lambda p: saved(p, dpi=(72, 72)), resolution, (72, 72)),
@@ -566,7 +573,7 @@ CARRIED = [
 def test_what_files_carry(row: Carried, extension: str, model: str, tmp_path: Path) -> None:
     path = tmp_path / f"x.{extension}"
     row.make(path)
-    out = tmp_path / ("out." + {"avif": "png", "bmp": "png"}.get(extension, extension))
+    out = tmp_path / ("out." + {"avif": "png", "bmp": "png", "heic": "png"}.get(extension, extension))
     code, stdout, error = invoke("restore", path, "-o", out, "--model", model, "--json", "--lossless")
     assert code == 0, error
     assert json.loads(stdout)["warnings"] == []
@@ -617,7 +624,7 @@ def test_inks_become_srgb_with_a_notice(extension: str, embedded: bool, tmp_path
     assert np.abs(small - reference).mean() < 4
 
 
-@pytest.mark.parametrize("extension", ["gif", "webp", "png", "tif", "avif"])
+@pytest.mark.parametrize("extension", ["gif", "webp", "png", "tif", "avif", "heic"])
 def test_animations_and_pages_are_refused_or_their_first_taken(extension: str, tmp_path: Path) -> None:
     path, out = tmp_path / f"x.{extension}", tmp_path / "out.png"
     frames = [PillowImage.new("RGB", (20, 10), (200, 80 * i, 0)) for i in range(3)]

@@ -13,7 +13,7 @@ from PIL import Image as PillowImage
 from PIL import ImageCms
 
 from imgrestore.catalogue import choose
-from imgrestore.codecs import ReadOptions, isolation, loading, open_image, pillow, pipes, read_image
+from imgrestore.codecs import ReadOptions, heic, isolation, loading, open_image, pillow, pipes, read_image
 from imgrestore.codecs.formats import FORMATS, by_name
 from imgrestore.errors import DamagedError, InputError, TooLargeError
 from imgrestore.image import ImageStream
@@ -29,22 +29,23 @@ def jpeg2000(tmp_path: Path, photo) -> Path:
 
 def decoded_here(path: Path) -> ImageStream:
     form = by_name(path.suffix[1:])
-    library = loading if form.library == "vips" else pillow
+    library = {"vips": loading, "libheif": heic, "pillow": pillow}[form.library]
     return library.open_stream(path, str(path), form, ReadOptions(first_frame=True))
 
 
-@pytest.mark.parametrize("extension", ["jp2", "avif", "ico"])
+@pytest.mark.parametrize("extension", ["jp2", "avif", "heic", "ico"])
 def test_the_child_gives_what_the_decoder_gives(tmp_path: Path, photo, extension: str) -> None:
     path = tmp_path / f"x.{extension}"
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     exif = PillowImage.Exif()
     exif[0x010F] = "Maker"
-    more = {"icc_profile": profile, "exif": exif} if extension == "avif" else {}
+    carries = extension in ("avif", "heic")
+    more = {"icc_profile": profile, "exif": exif} if carries else {}
     PillowImage.fromarray(photo(150, 70)).save(path, **more)
     expected, found = decoded_here(path), open_image(path)
     assert by_name(extension).isolated
     assert found.header == expected.header and found.notices == expected.notices
-    assert (found.header.metadata.icc is not None) == (extension == "avif")
+    assert (found.header.metadata.icc is not None) == carries
     assert np.array_equal(found.read().pixels, expected.read().pixels)
     assert np.array_equal(read_image(path.read_bytes()).pixels, read_image(path).pixels)
 

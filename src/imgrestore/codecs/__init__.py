@@ -1,7 +1,7 @@
 """Image files. No other package opens one.
 
-libvips (through pyvips) reads and writes most formats row by row; Pillow reads the few it cannot, and netpbm's are read
-here. Formats are told apart by their content.
+libvips (through pyvips) reads and writes most formats row by row; Pillow reads the few it cannot, libheif HEIC, and
+netpbm's are read here. Formats are told apart by their content.
 """
 
 from __future__ import annotations
@@ -167,11 +167,13 @@ def write_image(stream: ImageStream, path: Path, form: Format, options: SaveOpti
 
 def versions() -> str:
     """Return which libraries read and write files here, in words."""
+    import pi_heif
     import PIL
     import pyvips
 
     number = ".".join(str(pyvips.version(part)) for part in range(3))
-    return f"libvips {number}, Pillow {PIL.__version__}; writes {', '.join(WRITABLE)}"
+    heif = pi_heif.libheif_version()
+    return f"libvips {number}, Pillow {PIL.__version__}, libheif {heif}; writes {', '.join(WRITABLE)}"
 
 
 def _ends(path: Path, name: str) -> tuple[bytes, bytes]:

@@ -14,7 +14,7 @@ class Format:
         name: What ``--format`` calls it.
         extensions: File name endings, the usual one first.
         recognise: Whether the first bytes of a file are of this format.
-        library: ``"vips"``, ``"pillow"`` or ``"netpbm"``: who decodes it.
+        library: ``"vips"``, ``"pillow"``, ``"libheif"`` or ``"netpbm"``: who decodes it.
         writable: Whether results can be saved in it.
         depths: Sample types it can hold.
         alpha: Whether it can hold transparency.
@@ -40,7 +40,14 @@ def _starts(*prefixes: bytes) -> Callable[[bytes], bool]:
 
 
 def _brand(*brands: bytes) -> Callable[[bytes], bool]:
-    return lambda head: head[4:8] == b"ftyp" and head[8:12] in brands
+    """Recognise files that name one of these brands, as their own or as one they are compatible with."""
+
+    def recognise(head: bytes) -> bool:
+        end = int.from_bytes(head[:4])
+        named = (head[8:12], *(head[i : i + 4] for i in range(16, min(end, len(head)), 4)))
+        return head[4:8] == b"ftyp" and not set(brands).isdisjoint(named)
+
+    return recognise
 
 
 FORMATS = (
@@ -73,7 +80,7 @@ FORMATS = (
         largest_side=16383,
     ),
     Format("avif", (".avif",), _brand(b"avif", b"avis"), "vips", isolated=True),
-    Format("heic", (".heic", ".heif"), _brand(b"heic", b"heix", b"hevc", b"mif1", b"msf1"), "vips", isolated=True),
+    Format("heic", (".heic", ".heif"), _brand(b"heic", b"heix", b"hevc", b"mif1", b"msf1"), "libheif", isolated=True),
     Format("gif", (".gif",), _starts(b"GIF87a", b"GIF89a"), "vips"),
     Format("bmp", (".bmp", ".dib"), _starts(b"BM"), "pillow"),
     Format(

@@ -145,6 +145,8 @@ def _decode(request: dict[str, Any], output: IO[bytes]) -> None:
     assert form is not None
     if form.library == "vips":
         from imgrestore.codecs import loading as library
+    elif form.library == "libheif":
+        from imgrestore.codecs import heic as library  # type: ignore[no-redef]
     else:
         from imgrestore.codecs import pillow as library  # type: ignore[no-redef]
     name, options = request["name"], _LimitedOptions(**request["options"])

@@ -35,7 +35,7 @@ from imgrestore.errors import InputError
 from imgrestore.image import BAND, Header, ImageStream, Metadata, Pixels
 
 _DTYPES = {"uchar": np.uint8, "ushort": np.uint16, "float": np.float32}
-_LOADERS = {"png": "png", "jpeg": "jpeg", "tiff": "tiff", "webp": "webp", "avif": "heif", "heic": "heif", "gif": "gif"}
+_LOADERS = {"png": "png", "jpeg": "jpeg", "tiff": "tiff", "webp": "webp", "avif": "heif", "gif": "gif"}
 _GEOGRAPHIC = frozenset((33550, 33922, 34264, 34735))
 """Entries of a GeoTIFF (OGC 19-008r4) that say where its pixels lie, which is untrue of a result of another size."""
 _LAB = ("lab", "labs", "labq")
@@ -134,7 +134,7 @@ class _File:
             return self.layout.pages
         if self.form.name == "png":
             return png_header(self.data)[1]
-        if self.form.name in ("avif", "heic") and (frames := sequence_frames(self.data)) > 1:
+        if self.form.name == "avif" and (frames := sequence_frames(self.data)) > 1:
             return frames
         return int(image.get("n-pages")) if image.get_typeof("n-pages") else 1
 
@@ -200,7 +200,7 @@ def _several(image: Any, file: _File, name: str, options: ReadOptions) -> tuple[
     """Refuse animations and several pages, and say what is left out."""
     if file.form.name == "jpeg" and (pictures := mpo_pictures(file.data)) > 1:
         return (f"{name}: holds {pictures} pictures, of which the first was taken",)
-    what = "pages" if file.form.name in ("tiff", "heic") else "frames"
+    what = "pages" if file.form.name == "tiff" else "frames"
     return options.check_pictures(name, file.pictures(image), what)
 
 

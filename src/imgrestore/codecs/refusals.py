@@ -7,7 +7,7 @@ import re
 from imgrestore.codecs.formats import Format
 from imgrestore.errors import DamagedError, InputError
 
-_UNSUPPORTED = re.compile(r"(not|un|n't) ?(be )?(support|configured|implemented|built)", re.IGNORECASE)
+_UNSUPPORTED = re.compile(r"(not|un|n't) ?(be |been )?(support|configured|implemented|built)", re.IGNORECASE)
 
 
 def refused(name: str, form: Format, what: str) -> InputError:

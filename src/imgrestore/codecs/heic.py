@@ -1,0 +1,75 @@
+"""Reading HEIC, the photos of phones, by libheif (pi-heif); libvips' wheel has no decoder for them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pi_heif
+
+from imgrestore.codecs import exif
+from imgrestore.codecs.formats import Format
+from imgrestore.codecs.headers import open_bytes, sequence_frames
+from imgrestore.codecs.options import ReadOptions
+from imgrestore.codecs.refusals import refused
+from imgrestore.image import Image, ImageStream, Metadata, Pixels
+
+_SRGB, _UNSPECIFIED = 1, 2
+"""Colour primaries of ITU-T H.273, table 2."""
+_HDR = {16: "PQ", 18: "HLG"}
+"""Transfer characteristics of ITU-T H.273, table 3."""
+
+
+def open_stream(data: Path | bytes, name: str, form: Format, options: ReadOptions) -> ImageStream:
+    """Open a HEIC file, upright: libheif turns the picture as the file says, and what EXIF says of it means nothing.
+
+    Raises:
+        InputError: It is damaged, too large, or holds several pictures.
+    """
+    try:
+        with open_bytes(data) as content:
+            file = pi_heif.open_heif(content, convert_hdr_to_8bit=False)
+        picture = file[file.primary_index]
+        options.check_size(name, *picture.size)
+        notices = options.check_pictures(name, max(len(file), sequence_frames(data)), "pictures")
+        image = Image(_samples(picture), _metadata(picture))
+    except (OSError, RuntimeError, SyntaxError, ValueError) as error:
+        raise refused(name, form, " ".join(str(error).split())) from None
+    return ImageStream(image.header, image.stream().bands, (*notices, *_colours(picture, name)))
+
+
+def _samples(picture: Any) -> Pixels:
+    """Return (H, W, C) of uint8, or of uint16 for 10 and 12 bits."""
+    pixels: Pixels = np.array(picture)[:, : picture.size[0]]  # a copy: a view would outlive what it looks at
+    pixels = pixels[..., None] if pixels.ndim == 2 else pixels
+    if pixels.dtype == np.uint16:
+        pixels = pixels | pixels >> picture.info["bit_depth"]  # they come shifted: white would not be white
+    if "a" in picture.mode:
+        colours, alpha = pixels[..., :-1], pixels[..., -1:]
+        peak = np.iinfo(pixels.dtype).max
+        unmultiplied = np.rint(colours * (peak / np.maximum(alpha, 1).astype(np.float32)))
+        pixels = np.concatenate([np.minimum(unmultiplied, peak).astype(pixels.dtype), alpha], axis=-1)
+    return pixels
+
+
+def _metadata(picture: Any) -> Metadata:
+    block = (picture.info.get("exif") or b"").removeprefix(b"Exif\0\0")
+    return Metadata(
+        icc=picture.info.get("icc_profile") or None,
+        exif=exif.updated(block, *picture.size) if block else None,
+        xmp=picture.info.get("xmp") or None,
+    )
+
+
+def _colours(picture: Any, name: str) -> tuple[str, ...]:
+    """Say so where colours are described by numbers alone, and are not those of sRGB."""
+    said = picture.info.get("nclx_profile")
+    if said is None or picture.info.get("icc_profile"):
+        return ()
+    primaries, hdr = said["color_primaries"], _HDR.get(said["transfer_characteristics"])
+    if hdr is not None:
+        return (f"{name}: is an HDR photo ({hdr}), whose colours are taken for sRGB",)
+    if primaries not in (_SRGB, _UNSPECIFIED):
+        return (f"{name}: its colours (primaries {primaries} of ITU-T H.273) are taken for sRGB",)
+    return ()
