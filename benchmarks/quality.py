@@ -85,6 +85,7 @@ def blurred(blur: str) -> list[Degradation]:
 
 NOISE = {f"sigma {sigma}": standard_degradations("denoise", 1, sigma) for sigma in (15, 25, 50, 0)}
 COMPRESSED = {f"quality {quality}": [parse_degradation(f"jpeg:quality={quality}")] for quality in (20, 30, 50, 80)}
+COMPRESSED["quality 30, cropped"] = [parse_degradation("jpeg:quality=30,cropped=1")]
 SMALL = standard_degradations("upscale", 4)
 WORN = {
     "JPEG 75": [*SMALL, parse_degradation("jpeg:quality=75")],
@@ -107,7 +108,7 @@ TABLES = {
     "upscale-2x": enlarged(2),
     "upscale-worn": Table("upscale", 4, "y", ("B100",), WORN),
     "denoise": Table("denoise", 1, "rgb", ("CBSD68", "McMaster"), NOISE),
-    "jpeg": Table("denoise", 1, "rgb", ("CBSD68",), COMPRESSED),
+    "jpeg": Table("denoise", 1, "rgb", ("McMaster",), COMPRESSED),
     "deblur": Table("deblur", 1, "rgb", ("CBSD68",), BLUR),
 }
 
