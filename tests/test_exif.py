@@ -1,9 +1,10 @@
+import io
 import struct
 
 import pytest
 from PIL import Image as PillowImage
 
-from imgrestore.codecs import exif
+from imgrestore.codecs import exif, read_image
 
 
 def block(**extra: object) -> bytes:
@@ -36,6 +37,69 @@ def test_the_thumbnail_is_unlinked() -> None:
     link = structure.next_link(structure.first)
     linked = before[:link] + struct.pack("<I" if before[:2] == b"II" else ">I", 8) + before[link + 4 :]
     assert exif.updated(linked, 4000, 3000)[link : link + 4] == bytes(4)
+
+
+def with_thumbnail(order: str, start: int = 0) -> bytes:
+    """Return a block of orientation and size with a thumbnail behind it; ``start`` says where else it is to lie."""
+    first = struct.pack(order + "H", 2) + struct.pack(order + "HHIHH", 0x0112, 3, 1, 6, 0)
+    first += struct.pack(order + "HHII", 0x0100, 4, 1, 4000)
+    head = (b"II" if order == "<" else b"MM") + struct.pack(order + "HI", 42, 8)
+    second = 8 + len(first) + 4
+    behind = second + 2 + 24 + 4
+    thumbnail = struct.pack(order + "H", 2) + struct.pack(order + "HHII", 0x0201, 4, 1, start or behind)
+    thumbnail += struct.pack(order + "HHIII", 0x0202, 4, 1, 9, 0)
+    return head + first + struct.pack(order + "I", second) + thumbnail + b"\xff\xd8secrets" + b"maker"
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_nothing_of_the_thumbnail_stays(order: str) -> None:
+    before = with_thumbnail(order)
+    after = exif.updated(before, 123, 456)
+    assert not any(after[34:-5]) and after[-5:] == b"maker" and len(after) == len(before)
+    assert read(after)[0x0100] == 123
+
+
+def test_a_thumbnail_that_lies_on_other_entries_clears_nothing() -> None:
+    after = exif.updated(with_thumbnail("<", start=10), 123, 456)
+    assert read(after)[0x0112] == 1 and read(after)[0x0100] == 123
+
+
+_FIELDS = {1: "B3x", 3: "H2x", 4: "I", 6: "b3x", 8: "h2x", 9: "i"}
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("kind", _FIELDS)
+def test_photos_are_turned_once_whatever_the_type_of_orientation(kind: int, count: int, order: str) -> None:
+    head = (b"II" if order == "<" else b"MM") + struct.pack(order + "HI", 42, 8)
+    entry = struct.pack(order + "HHI", 0x0112, kind, count) + struct.pack(order + _FIELDS[kind], 6)
+    assert_turned_once(head + struct.pack(order + "H", 1) + entry + bytes(20))
+
+
+_ORIENTED = b"II" + struct.pack("<HIHHHIHH", 42, 8, 2, 0x0112, 3, 1, 6, 0)
+FLAWS = {
+    "cut off": _ORIENTED + bytes(2),
+    "exif elsewhere": _ORIENTED + struct.pack("<HHIII", 0x8769, 4, 1, 99999, 0),
+    "exif is text": _ORIENTED + struct.pack("<HHIII", 0x8769, 2, 1, 30, 0),
+    "thumbnail elsewhere": _ORIENTED + struct.pack("<HHIII", 0x0131, 2, 1, 0, 99999),
+}
+
+
+@pytest.mark.parametrize("flaw", FLAWS)
+def test_photos_are_turned_once_whatever_else_is_wrong(flaw: str) -> None:
+    assert_turned_once(FLAWS[flaw])
+
+
+def assert_turned_once(before: bytes) -> None:
+    """Check that libvips, having read a photo of 40x20 pixels, does not turn it again by the block that is left."""
+    file = io.BytesIO()
+    PillowImage.new("RGB", (40, 20)).save(file, "JPEG")
+    after = read_image(with_exif(file.getvalue(), before)).metadata.exif
+    assert after is not None and read_image(with_exif(file.getvalue(), after)).pixels.shape[:2] == (20, 40)
+
+
+def with_exif(jpeg: bytes, block: bytes) -> bytes:
+    return jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(block) + 8) + b"Exif\0\0" + block + jpeg[2:]
 
 
 _FAR = struct.pack("<2sHHHQ", b"II", 43, 8, 0, 2**64 - 1) + bytes(20)

@@ -9,13 +9,18 @@ Specification: CIPA DC-008 (Exif 2.32); Adobe, TIFF Revision 6.0.
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from mmap import mmap
 
 ORIENTATION = 0x0112
-_WIDTH, _HEIGHT = 0xA002, 0xA003
+_WHOLE_NUMBERS = (1, 3, 4, 6, 8, 9, 13)
+"""Types in which a reader may look for an orientation; SHORT alone is right."""
+_WIDTHS, _HEIGHTS = (0x0100, 0xA002), (0x0101, 0xA003)
+_THUMBNAILS = ((0x0201, 0x0202), (0x0111, 0x0117))
+"""Where a thumbnail lies and how long it is: one of JPEG, one in strips."""
 _EXIF_DIRECTORY, _GPS_DIRECTORY, _INTEROP_DIRECTORY = 0x8769, 0x8825, 0xA005
 _DEEPEST = 3
 _POINTERS = (_EXIF_DIRECTORY, _GPS_DIRECTORY, _INTEROP_DIRECTORY)
@@ -87,6 +92,24 @@ class Structure:
             if start + length <= len(self.data) and allowed >= 0:
                 yield Entry(tag, kind, values, self.data[start : start + length], position)
 
+    def readable(self, directory: int) -> list[Entry]:
+        """Return the entries of a directory, as far as it goes."""
+        found: list[Entry] = []
+        with contextlib.suppress(ValueError):
+            for entry in self.entries(directory):
+                found.append(entry)
+        return found
+
+    def described(self) -> list[Entry]:
+        """Return the entries of the first directory and of those below it, as far as they go."""
+        found: list[Entry] = []
+        directories = [self.first]
+        for directory in directories:
+            found += self.readable(directory)
+            below = [entry for entry in found if entry.tag in _POINTERS and entry.kind in (4, 13) and entry.count == 1]
+            directories += [place for place in map(self.integer, below[:_DEEPEST]) if place not in directories]
+        return found
+
     def first_number(self, directory: int, tag: int) -> int:
         """Return the number that the first entry of a directory holds if it is of this tag, or else 0."""
         position = directory + (8 if self.big else 2)
@@ -122,20 +145,18 @@ def updated(block: bytes, width: int, height: int) -> bytes:
         width: New width in pixels.
         height: New height in pixels.
     """
-    changed = bytearray(block)
     try:
         structure = Structure(block)
-        _set_integer(changed, structure, structure.first, ORIENTATION, 1)
-        for entry in structure.entries(structure.first):
-            if entry.tag == _EXIF_DIRECTORY:
-                directory = structure.integer(entry)
-                _set_integer(changed, structure, directory, _WIDTH, width)
-                _set_integer(changed, structure, directory, _HEIGHT, height)
-        link = structure.next_link(structure.first)
-        if not structure.big and link + 4 <= len(changed):
-            changed[link : link + 4] = bytes(4)
     except ValueError:
         return block
+    changed = bytearray(block)
+    for entry in structure.described():
+        if entry.tag == ORIENTATION and entry.kind in _WHOLE_NUMBERS:
+            _set_upright(changed, structure, entry)
+        elif entry.tag in (*_WIDTHS, *_HEIGHTS):
+            _set_integer(changed, structure, entry, width if entry.tag in _WIDTHS else height)
+    with contextlib.suppress(ValueError):
+        _remove_thumbnail(changed, structure)
     return bytes(changed)
 
 
@@ -143,7 +164,7 @@ def orientation(block: bytes) -> int:
     """Return which side of the photo is up, 1 to 8, as an EXIF block says; 1 if it does not."""
     try:
         structure = Structure(block)
-        found = [structure.integer(e) for e in structure.entries(structure.first) if e.tag == ORIENTATION]
+        found = [structure.integer(e) for e in structure.readable(structure.first) if e.tag == ORIENTATION]
     except ValueError:
         return 1
     return found[0] if found and 1 <= found[0] <= 8 else 1
@@ -208,15 +229,50 @@ def with_directory(
     return link, struct.pack(file.order + number, start), bytes(start - len(file.data)) + body
 
 
-def _set_integer(changed: bytearray, structure: Structure, directory: int, tag: int, number: int) -> None:
-    for entry in structure.entries(directory):
-        if entry.tag == tag and entry.count == 1 and entry.kind in (3, 4):
-            at = entry.position + (12 if structure.big else 8)
-            if entry.kind == 3 and number > 65535:
-                changed[entry.position + 2 : entry.position + 4] = struct.pack(structure.order + "H", 4)
-            narrow = entry.kind == 3 and number <= 65535
-            field = struct.pack(structure.order + ("H" if narrow else "I"), number)
-            changed[at : at + 4] = field.ljust(4, b"\0")
+def _set_upright(changed: bytearray, structure: Structure, entry: Entry) -> None:
+    """Make an entry say orientation 1, as the type that it should have."""
+    count, value = ("Q", "H6x") if structure.big else ("I", "H2x")
+    field = struct.pack(f"{structure.order}H{count}{value}", 3, 1, 1)
+    changed[entry.position + 2 : entry.position + 2 + len(field)] = field
+
+
+def _set_integer(changed: bytearray, structure: Structure, entry: Entry, number: int) -> None:
+    if entry.count == 1 and entry.kind in (3, 4):
+        at = entry.position + (12 if structure.big else 8)
+        if entry.kind == 3 and number > 65535:
+            changed[entry.position + 2 : entry.position + 4] = struct.pack(structure.order + "H", 4)
+        narrow = entry.kind == 3 and number <= 65535
+        field = struct.pack(structure.order + ("H" if narrow else "I"), number)
+        changed[at : at + 4] = field.ljust(4, b"\0")
+
+
+def _remove_thumbnail(changed: bytearray, structure: Structure) -> None:
+    """Unlink the thumbnail, and clear its bytes unless they belong to something else as well."""
+    link, thumbnail = structure.next_link(structure.first), structure.following(structure.first)
+    if structure.big or thumbnail == 0:
+        return
+    changed[link : link + 4] = bytes(4)
+    cleared = bytearray(changed)
+    for start, stop in _thumbnail_spans(structure, thumbnail):
+        cleared[start:stop] = bytes(len(cleared[start:stop]))
+    if Structure(bytes(cleared)).described() == Structure(bytes(changed)).described():
+        changed[:] = cleared
+
+
+def _thumbnail_spans(structure: Structure, directory: int) -> Iterator[tuple[int, int]]:
+    """Give where the directory of a thumbnail and its pixels begin and end."""
+    entries = structure.readable(directory)
+    yield directory, max((entry.position + 12 for entry in entries), default=directory)
+    for tags in _THUMBNAILS:
+        starts, lengths = (_numbers(structure, [e for e in entries if e.tag == tag]) for tag in tags)
+        for start, length in zip(starts, lengths, strict=False):
+            yield start, start + length
+
+
+def _numbers(structure: Structure, entries: list[Entry]) -> tuple[int, ...]:
+    """Return the whole numbers, of 16 or 32 bits, that the first of some entries holds."""
+    letter = {3: "H", 4: "I", 13: "I"}.get(entries[0].kind) if entries else None
+    return struct.unpack(f"{structure.order}{entries[0].count}{letter}", entries[0].value) if letter else ()
 
 
 def _serialise(structure: Structure, kept: list[Entry]) -> bytes:
