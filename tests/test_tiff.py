@@ -11,7 +11,7 @@ import tifffile
 from PIL import Image as PillowImage
 from PIL import ImageCms
 
-from conftest import open_picture
+from conftest import invoke, open_picture
 from imgrestore.codecs import ReadOptions, open_image, read_image
 from imgrestore.errors import InputError
 
@@ -195,6 +195,23 @@ def test_planes_multiplied_by_alpha(tmp_path: Path, dtype: str) -> None:
     options = {"photometric": "rgb", "planarconfig": "separate", "extrasamples": ["assocalpha"]}
     tifffile.imwrite(tmp_path / "x.tif", planes, **options)
     assert np.abs(read_image(tmp_path / "x.tif").pixels - pixels).max() <= (1e-5 if peak == 1 else 3)
+
+
+@pytest.mark.parametrize("planar", ["contig", "separate"])
+@pytest.mark.parametrize("channels", [2, 4])
+def test_an_extra_channel_is_no_transparency(tmp_path: Path, photo, channels: int, planar: str) -> None:
+    pixels = np.dstack([photo(40, 50)[..., : channels - 1], np.where(np.arange(50) < 25, 0, 200) + np.zeros((40, 1))])
+    stored = np.moveaxis(pixels, 2, 0) if planar == "separate" else pixels
+    kind = {"photometric": "minisblack" if channels == 2 else "rgb", "planarconfig": planar}
+    tifffile.imwrite(tmp_path / "x.tif", stored.astype(np.uint8), extrasamples=["unspecified"], **kind)
+    restored = ["restore", tmp_path / "x.tif", "--model", "bicubic", "--scale", "1"]
+    _, _, said = invoke(*restored, "--strip-metadata", "--background", "white", "-o", tmp_path / "y.tif")
+    assert "not as transparency" in said
+    with tifffile.TiffFile(tmp_path / "y.tif") as file:
+        assert file.pages[0].extrasamples == (0,)
+        assert np.array_equal(file.asarray(), pixels)
+    code, _, said = invoke(*restored, "-o", tmp_path / "y.png")
+    assert code == 1 and "cannot hold its extra channel" in said
 
 
 @pytest.mark.parametrize("first", [False, True])

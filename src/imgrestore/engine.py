@@ -139,13 +139,14 @@ class Restorer:
         header = source.header
         width, height = size or self.output_size(header.width, header.height)
         conversion = conversion or Conversion()
+        background = conversion.background if header.alpha else None
         result = resized(conversion.applied(header), width, height)
         notices = (*source.notices, *conversion.notices(header))
         if crop is None:
-            return ImageStream(result, self._rows(source, result, None, conversion.background), notices)
+            return ImageStream(result, self._rows(source, result, None, background), notices)
         if not crop.within(width, height):
             raise UsageError(f"the crop does not lie inside the result of {width}x{height} pixels")
-        rows = cropped(self._rows(source, result, crop, conversion.background), crop)
+        rows = cropped(self._rows(source, result, crop, background), crop)
         return ImageStream(resized(result, crop.width, crop.height), rows, notices)
 
     def _rows(
@@ -154,13 +155,14 @@ class Restorer:
         header = source.header
         extent, target = (header.height, header.width), (result.height, result.width)
         wanted = crop and crop.source(target[1] / extent[1], target[0] / extent[0], _RESAMPLING_REACH)
-        bands = (to_tensor(band, header.peak) for band in source.bands)
-        if not header.alpha:
+        bands: Iterator[Tensor] = (to_tensor(band, header.peak) for band in source.bands)
+        if header.channels in (1, 3):
             for band in rebanded(self._colour(bands, extent, target, wanted)):
                 yield from_tensor(band, header, result)
             return
-        extended = with_context(bands, header.height, EXTENSION_REACH, extend_under_transparency)
-        first, second = itertools.tee(extended)
+        if header.alpha:
+            bands = with_context(bands, header.height, EXTENSION_REACH, extend_under_transparency)
+        first, second = itertools.tee(bands)
         colour = self._colour((band[:3] for band in first), extent, target, wanted)
         alpha = (
             resize_rows((band[3:] for band in second), extent, target)
@@ -169,7 +171,8 @@ class Restorer:
         )
         pair = rebanded(colour), rebanded(alpha)
         for colour_band, alpha_band in zip(*pair, strict=True):
-            yield from_tensor(torch.cat([colour_band, alpha_band.clamp(0, 1)]), header, result, background)
+            alpha_band = alpha_band.clamp(0, 1) if header.alpha else alpha_band
+            yield from_tensor(torch.cat([colour_band, alpha_band]), header, result, background)
 
     def _colour(
         self,

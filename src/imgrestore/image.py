@@ -25,6 +25,8 @@ class Metadata:
         density: Pixels per millimetre along x and y, or None if the file states none.
         png_colour: The chunks of a PNG file that say how its colours are meant, besides an ICC profile.
         png_text: The chunks of a PNG file that hold text.
+        extra: Whether the channel beyond the colours is no transparency, but something that the file does not name: a
+            mask, a saved selection.
     """
 
     icc: bytes | None = None
@@ -34,6 +36,7 @@ class Metadata:
     density: tuple[float, float] | None = None
     png_colour: bytes | None = None
     png_text: bytes | None = None
+    extra: bool = False
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,8 @@ class Header:
     Attributes:
         width: In pixels.
         height: In pixels.
-        channels: 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGB, alpha); colours are not multiplied by alpha.
+        channels: 1 (grey), 2 (grey, alpha), 3 (RGB) or 4 (RGB, alpha); colours are not multiplied by alpha. In place of
+            alpha, there may be an extra channel.
         dtype: uint8, uint16 or float32; the range is [0, 255], [0, 65535] or [0, 1].
         metadata: What must survive a restoration.
     """
@@ -62,7 +66,7 @@ class Header:
     @property
     def alpha(self) -> bool:
         """Whether there is transparency."""
-        return self.channels in (2, 4)
+        return self.channels in (2, 4) and not self.metadata.extra
 
     @property
     def peak(self) -> int:

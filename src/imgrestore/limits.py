@@ -63,6 +63,11 @@ def check_format(name: str, source: Header, result: Header, form: Format, conver
             f"{name}: {form.name} cannot hold its transparency",
             hint=f"--background COLOUR puts a colour behind it; --format {others} keeps it",
         )
+    if result.metadata.extra and form.name != "tiff":
+        raise FormatLimitError(
+            f"{name}: {form.name} cannot hold its extra channel, which is not transparency",
+            hint="--format tiff keeps it; or save the photo without it first",
+        )
     if result.dtype.name not in form.depths:
         others = _names([f for f in FORMATS if f.writable and result.dtype.name in f.depths])
         depths = [depth for depth, samples in ((8, "uint8"), (16, "uint16")) if samples in form.depths]

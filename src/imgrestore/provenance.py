@@ -102,7 +102,7 @@ class Carrying:
             largest: Longest XMP packet in bytes that the output can hold, or None.
         """
         if self.strip:
-            metadata = Metadata(icc=metadata.icc, png_colour=metadata.png_colour)
+            metadata = Metadata(icc=metadata.icc, png_colour=metadata.png_colour, extra=metadata.extra)
         if self.stamp is None:
             return metadata, ()
         stamp = replace(self.stamp, parameters=self.stamp.parameters | facts)

@@ -29,6 +29,7 @@ def info(
         console.warn(notice)
     header = opened.header
     carried = header.metadata
+    beyond = ", alpha" if header.alpha else ", extra" if carried.extra else ""
     stamp = Stamp.out_of(carried.xmp)
     blocks = {name: getattr(carried, name) for name in ("icc", "exif", "xmp", "iptc")}
     facts: dict[str, object] = {
@@ -36,7 +37,7 @@ def info(
         "format": form.name,
         "width": header.width,
         "height": header.height,
-        "channels": {1: "grey", 2: "grey, alpha", 3: "RGB", 4: "RGB, alpha"}[header.channels],
+        "channels": f"{'grey' if header.grey else 'RGB'}{beyond}",
         "samples": header.dtype.name,
         "carries": [name for name, block in blocks.items() if block is not None],
         "made_by": None if stamp is None else vars(stamp),

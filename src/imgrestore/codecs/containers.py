@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 from imgrestore.codecs import exif, iptc
 from imgrestore.codecs.headers import png_chunk
+from imgrestore.codecs.tiff import EXTRA
 from imgrestore.files import unfinished
 from imgrestore.image import Metadata
 
@@ -159,6 +160,8 @@ def _into_tiff(path: Path, metadata: Metadata) -> list[str]:
     lost = []
     with path.open("rb+") as file:
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            if metadata.extra:
+                _unname_channel(file, data)
             try:
                 link, pointer, appended = exif.into_tiff(data, metadata.exif, blobs, drop)
             except ValueError as error:
@@ -169,3 +172,13 @@ def _into_tiff(path: Path, metadata: Metadata) -> list[str]:
         file.seek(link)
         file.write(pointer)
     return lost
+
+
+def _unname_channel(file: BinaryIO, data: mmap.mmap) -> None:
+    """Say that the channel beyond the colours of a TIFF file is not alpha, as which libvips writes it."""
+    structure = exif.Structure(data)
+    for entry in structure.entries(structure.first):
+        if entry.tag == EXTRA:
+            file.seek(entry.position + (12 if structure.big else 8))
+            file.write(bytes(2))
+    file.flush()  # the entries that are moved are read from ``data``

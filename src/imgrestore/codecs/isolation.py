@@ -97,7 +97,7 @@ def _ended(code: int, name: str, form: Format) -> InputError:
 
 
 def _header(answer: dict[str, Any]) -> Header:
-    blocks = {name: base64.b64decode(text) for name, text in answer["blocks"].items()}
+    blocks: dict[str, Any] = {name: base64.b64decode(text) for name, text in answer["blocks"].items()}
     density = tuple(answer["density"]) if answer["density"] is not None else None
     metadata = Metadata(**blocks, density=density)
     return Header(answer["width"], answer["height"], answer["channels"], np.dtype(answer["dtype"]), metadata)

@@ -73,6 +73,7 @@ def open_stream(data: Path | bytes, name: str, form: Format, options: ReadOption
         density=png_density(data) if form.name == "png" else density,
         png_colour=(png_header(data)[0] or None) if form.name == "png" else None,
         png_text=png_text(data) if form.name == "png" else None,
+        extra=file.layout is not None and file.layout.extra,
     )
     dtype = np.dtype(_DTYPES[image.format])
     header = Header(image.width, image.height, image.bands, dtype, metadata)
@@ -185,6 +186,8 @@ def _opened(file: _File, name: str, options: ReadOptions) -> tuple[Any, bool, tu
     notices = _several(image, file, name, options)
     if file.layout is not None and not _GEOGRAPHIC.isdisjoint(file.layout.entries):
         notices += (f"{name}: its place on the map (GeoTIFF) is left out",)
+    if file.layout is not None and file.layout.extra:
+        notices += (f"{name}: its extra channel (ExtraSamples 0) was taken as it is, not as transparency",)
     if b"HasExtendedXMP" in (_field(image, "xmp-data") or b"") and file.form.name == "jpeg":
         notices += (f"{name}: the part of its XMP that did not fit into one segment is left out",)
     damage = None if strict else file.damage()

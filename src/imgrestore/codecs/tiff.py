@@ -84,6 +84,11 @@ class Layout:
         return _COLOURS[self.photometric]
 
     @property
+    def extra(self) -> bool:
+        """Whether the channel beyond the colours is said to be something else than alpha."""
+        return self.samples > self.colours and bool(self.numbers(EXTRA, (1,))[0] == 0)
+
+    @property
     def raw(self) -> bool:
         """Whether libvips is to give samples as they are stored, because it would read them wrongly."""
         inverted = self.photometric == WHITE_IS_ZERO and (self.floating or self.bits == 32 or self.samples > 1)
