@@ -281,17 +281,34 @@ def test_formats_with_several_brands(tmp_path: Path) -> None:
         assert detect(general, "x").name == form and read_image(general).pixels.shape == (40, 30, 3)
 
 
-@pytest.mark.parametrize(("profile", "said"), [
-    ({"color_primaries": 9, "transfer_characteristics": 16}, "an HDR photo (PQ)"),
-    ({"color_primaries": 12, "transfer_characteristics": 13}, "primaries 12"),
+@pytest.mark.parametrize("form", ["avif", "heic"])
+@pytest.mark.parametrize(("primaries", "transfer", "becomes"), [
+    (9, 16, (9, 16)), (2, 18, (1, 18)), (12, 13, (12, 13)), (1, 4, (1, 4)), (1, 13, None), (2, 2, None), (1, 6, None),
 ])  # fmt: skip
-def test_colours_of_heic_that_are_not_those_of_srgb_are_told(profile: dict[str, int], said: str) -> None:
-    content = heic("RGB", values("uint8", 40, 30, 3), **profile)
-    (notice,) = open_image(content).notices
-    assert said in notice
+def test_colours_described_by_numbers_alone(
+    tmp_path: Path, form: str, primaries: int, transfer: int, becomes: tuple[int, int] | None
+) -> None:
+    samples = values("uint8", 40, 30, 3)
+    if form == "heic":
+        content = heic("RGB", samples, color_primaries=primaries, transfer_characteristics=transfer)
+    else:
+        PillowImage.fromarray(samples).save(tmp_path / "x.avif")
+        usual, other = (b"colrnclx" + struct.pack(">HH", *pair) for pair in ((1, 13), (primaries, transfer)))
+        content = (tmp_path / "x.avif").read_bytes().replace(usual, other)
+    stream = open_image(content)
+    assert ("is an HDR photo" in " ".join(stream.notices)) == (transfer in (16, 18))
+    assert stream.header.metadata.png_colour == (becomes and png_chunk(b"cICP", bytes([*becomes, 0, 1])))
+    assert len(write_image(stream, tmp_path / "x.jpg", by_name("jpeg"))) == (becomes is not None), "it is told"
 
 
-def heic(mode: str, samples: np.ndarray, **options: int) -> bytes:
+def test_a_profile_comes_before_colours_described_by_numbers() -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    content = heic("RGB", values("uint8", 40, 30, 3), icc_profile=profile, color_primaries=12)
+    metadata = open_image(content).header.metadata
+    assert metadata.icc == profile and metadata.png_colour is None
+
+
+def heic(mode: str, samples: np.ndarray, **options: int | bytes) -> bytes:
     height, width = samples.shape[:2]
     file = io.BytesIO()
     pillow_heif.from_bytes(mode, (width, height), samples.tobytes()).save(file, quality=-1, **options)

@@ -8,17 +8,12 @@ from typing import Any
 import numpy as np
 import pi_heif
 
-from imgrestore.codecs import exif
+from imgrestore.codecs import codes, exif
 from imgrestore.codecs.formats import Format
 from imgrestore.codecs.headers import open_bytes, sequence_frames
 from imgrestore.codecs.options import ReadOptions
 from imgrestore.codecs.refusals import refused
 from imgrestore.image import Image, ImageStream, Metadata, Pixels
-
-_SRGB, _UNSPECIFIED = 1, 2
-"""Colour primaries of ITU-T H.273, table 2."""
-_HDR = {16: "PQ", 18: "HLG"}
-"""Transfer characteristics of ITU-T H.273, table 3."""
 
 
 def open_stream(data: Path | bytes, name: str, form: Format, options: ReadOptions) -> ImageStream:
@@ -36,7 +31,9 @@ def open_stream(data: Path | bytes, name: str, form: Format, options: ReadOption
         image = Image(_samples(picture), _metadata(picture))
     except (OSError, RuntimeError, SyntaxError, ValueError) as error:
         raise refused(name, form, " ".join(str(error).split())) from None
-    return ImageStream(image.header, image.stream().bands, (*notices, *_colours(picture, name)))
+    said = _codes(picture)
+    hdr = codes.notices(said[1], name) if said is not None else ()
+    return ImageStream(image.header, image.stream().bands, (*notices, *hdr))
 
 
 def _samples(picture: Any) -> Pixels:
@@ -55,21 +52,18 @@ def _samples(picture: Any) -> Pixels:
 
 def _metadata(picture: Any) -> Metadata:
     block = (picture.info.get("exif") or b"").removeprefix(b"Exif\0\0")
+    said = _codes(picture)
     return Metadata(
         icc=picture.info.get("icc_profile") or None,
         exif=exif.updated(block, *picture.size) if block else None,
         xmp=picture.info.get("xmp") or None,
+        png_colour=codes.as_chunk(*said) if said is not None else None,
     )
 
 
-def _colours(picture: Any, name: str) -> tuple[str, ...]:
-    """Say so where colours are described by numbers alone, and are not those of sRGB."""
+def _codes(picture: Any) -> tuple[int, int] | None:
+    """Return primaries and transfer characteristics where colours are described by numbers alone."""
     said = picture.info.get("nclx_profile")
     if said is None or picture.info.get("icc_profile"):
-        return ()
-    primaries, hdr = said["color_primaries"], _HDR.get(said["transfer_characteristics"])
-    if hdr is not None:
-        return (f"{name}: is an HDR photo ({hdr}), whose colours are taken for sRGB",)
-    if primaries not in (_SRGB, _UNSPECIFIED):
-        return (f"{name}: its colours (primaries {primaries} of ITU-T H.273) are taken for sRGB",)
-    return ()
+        return None
+    return int(said["color_primaries"]), int(said["transfer_characteristics"])

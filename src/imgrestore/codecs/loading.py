@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pyvips
 
-from imgrestore.codecs import exif, iptc
+from imgrestore.codecs import codes, exif, iptc
 from imgrestore.codecs.containers import TIFF_IPTC
 from imgrestore.codecs.formats import Format
 from imgrestore.codecs.headers import (
@@ -64,6 +64,10 @@ def open_stream(data: Path | bytes, name: str, form: Format, options: ReadOption
         raise unsupported(name, f"{form.name} files {error} cannot be read") from None
     except (OSError, OverflowError, ValueError) as error:
         raise refused(name, form, str(error)) from None
+    colour = (png_header(data)[0] or None) if form.name == "png" else None
+    if form.name == "avif" and not image.get_typeof("icc-profile-data"):
+        primaries, transfer = codes.of_avif(data)
+        colour, notices = codes.as_chunk(primaries, transfer), (*notices, *codes.notices(transfer, name))
     block, records = _exif_and_iptc(image, file)
     metadata = Metadata(
         icc=_field(image, "icc-profile-data"),
@@ -71,7 +75,7 @@ def open_stream(data: Path | bytes, name: str, form: Format, options: ReadOption
         xmp=_field(image, "xmp-data"),
         iptc=records,
         density=png_density(data) if form.name == "png" else density,
-        png_colour=(png_header(data)[0] or None) if form.name == "png" else None,
+        png_colour=colour,
         png_text=png_text(data) if form.name == "png" else None,
         extra=file.layout is not None and file.layout.extra,
     )
