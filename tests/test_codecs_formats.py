@@ -18,6 +18,7 @@ from imgrestore.codecs import ReadOptions, detect, open_image, read_image, write
 from imgrestore.codecs.formats import by_name
 from imgrestore.codecs.headers import png_chunk
 from imgrestore.errors import InputError
+from imgrestore.image import Metadata
 
 
 def values(dtype: str, *shape: int) -> np.ndarray:
@@ -528,3 +529,47 @@ def test_exif_and_xmp_may_stand_behind_the_pixels_of_png() -> None:
     stream = open_image(plain[:-12] + chunks + plain[-12:])
     assert np.array_equal(stream.read().pixels.squeeze(), np.rot90(samples, -1))
     assert b"Zoe" in (stream.header.metadata.exif or b"") and stream.header.metadata.xmp == packet
+
+
+def as_text(kind: bytes, told: bytes, content: bytes) -> bytes:
+    """Return a chunk in which ImageMagick would keep a block."""
+    digits = content.hex().encode()
+    lines = b"\n".join(digits[i : i + 72] for i in range(0, len(digits), 72))
+    text = b"\n" + told + b"\n%8d\n" % len(content) + lines + b"\n"
+    keyword = b"Raw profile type " + told + b"\0"
+    return png_chunk(kind, keyword + (b"\0" + zlib.compress(text) if kind == b"zTXt" else text))
+
+
+@pytest.mark.parametrize("kind", [b"tEXt", b"zTXt"])
+@pytest.mark.parametrize("types", [(b"exif", b"xmp", b"icc"), (b"APP1", b"APP1", b"icm")])
+def test_blocks_that_png_keeps_as_text(kind: bytes, types: tuple[bytes, ...]) -> None:
+    exif = PillowImage.Exif()
+    exif[0x0112], exif[0x013B] = 6, "Zoe"
+    packet = b"<x:xmpmeta xmlns:x='adobe:ns:meta/'/>"
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    blocks = (exif.tobytes(), b"http://ns.adobe.com/xap/1.0/\0" + packet, profile)
+    chunks = b"".join(as_text(kind, told, block) for told, block in zip(types, blocks, strict=True))
+    stream = open_image(coloured_png(chunks))
+    metadata = stream.header.metadata
+    assert stream.read().pixels.shape == (13, 9, 3)
+    assert b"Zoe" in (metadata.exif or b"") and metadata.xmp == packet and metadata.icc == profile
+    assert metadata.png_text is None
+
+
+def test_compressed_xmp_may_stand_behind_the_pixels_of_png() -> None:
+    chunk = png_chunk(b"iTXt", b"XML:com.adobe.xmp\0\1\0en\0\0" + zlib.compress(b"<x:xmpmeta/>"))
+    plain = coloured_png(b"")
+    metadata = open_image(plain[:-12] + chunk + plain[-12:]).header.metadata
+    assert metadata.xmp == b"<x:xmpmeta/>" and metadata.png_text is None
+
+
+@pytest.mark.parametrize("chunk", [
+    as_text(b"zTXt", b"iptc", b"8BIM"),
+    as_text(b"tEXt", b"icc", b"not a profile"),
+    png_chunk(b"tEXt", b"Raw profile type exif\0no digits"),
+    png_chunk(b"zTXt", b"Raw profile type exif\0\0no deflate"),
+    png_chunk(b"zTXt", b"Raw profile type xmp\0\0" + zlib.compress(bytes(2**25))),
+], ids=["another kind", "no profile", "no digits", "no deflate", "too long"])  # fmt: skip
+def test_texts_of_png_that_hold_no_block_stay_texts(chunk: bytes) -> None:
+    metadata = open_image(coloured_png(chunk)).header.metadata
+    assert metadata == Metadata(png_text=chunk)

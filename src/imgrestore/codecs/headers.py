@@ -11,12 +11,10 @@ from typing import BinaryIO
 
 _PNG_COLOUR = (b"gAMA", b"cHRM", b"sRGB", b"cICP", b"mDCV", b"cLLI")
 _PNG_TEXT = (b"tEXt", b"zTXt", b"iTXt")
-_PNG_BLOCKS = (
-    b"XML:com.adobe.xmp",
-    *(b"Raw profile type " + kind for kind in (b"exif", b"APP1", b"xmp", b"icc", b"icm")),
-)
-_PLAIN_XMP = b"XML:com.adobe.xmp\0\0\0"
-_LONGEST_TEXT = 2**24
+_XMP_KEYWORD, _RAW_PROFILE = b"XML:com.adobe.xmp", b"Raw profile type "
+_XMP_MARK = b"http://ns.adobe.com/xap/1.0/\0"
+_LONGEST_TEXT, _DENSEST_TEXT = 2**24, 128
+"""Bytes of a text, and how many of them one byte can become."""
 _LONGEST_MOOV = 2**20
 _LARGEST_CHUNK = 1024
 """Bytes of a chunk that is read here; all of these are much shorter."""
@@ -64,26 +62,73 @@ def png_density(data: Path | bytes) -> tuple[float, float] | None:
 
 
 def png_blocks(data: Path | bytes) -> dict[str, bytes]:
-    """Return EXIF and XMP of a PNG file by libvips' names for them; it passes over those behind the pixels."""
+    """Return EXIF, XMP and profile of a PNG file by libvips' names for them, also those that it passes over.
+
+    Those are what stands behind the pixels, and what ImageMagick keeps as text.
+    """
     found: dict[str, bytes] = {}
-    for kind, content in _chunks(data, (b"eXIf", b"iTXt"), _LONGEST_TEXT):
-        if kind == b"eXIf":
-            found.setdefault("exif-data", b"Exif\0\0" + content)
-        elif content.startswith(_PLAIN_XMP) and content.count(b"\0", len(_PLAIN_XMP)) >= 2:
-            found.setdefault("xmp-data", content[len(_PLAIN_XMP) :].split(b"\0", 2)[2])
+    for kind, content in _chunks(data, (b"eXIf", *_PNG_TEXT), _LONGEST_TEXT):
+        if (block := _png_block(kind, content)) is not None:
+            found.setdefault(*block)
     return found
 
 
 def png_text(data: Path | bytes) -> bytes | None:
     """Return the chunks of a PNG file's texts as they are, or None if there are none.
 
-    Left out are blocks that other programs keep as text and that are carried by themselves: XMP, EXIF, profiles.
+    Left out is what :func:`png_blocks` finds in them.
     """
     kept = b""
     for kind, content in _chunks(data, _PNG_TEXT, _LONGEST_TEXT):
-        if content.split(b"\0", 1)[0] not in _PNG_BLOCKS and len(kept) + len(content) <= _LONGEST_TEXT:
+        if len(kept) + len(content) <= _LONGEST_TEXT and _png_block(kind, content) is None:
             kept += png_chunk(kind, content)
     return kept or None
+
+
+def _png_block(kind: bytes, content: bytes) -> tuple[str, bytes] | None:
+    """Return what a chunk of a PNG file holds by libvips' name for it, or None if that is no EXIF, XMP or profile."""
+    if kind == b"eXIf":
+        return "exif-data", b"Exif\0\0" + content
+    keyword, _, rest = content.partition(b"\0")
+    if kind == b"iTXt" and keyword == _XMP_KEYWORD and rest.count(b"\0", 2) >= 2:
+        text = rest[2:].split(b"\0", 2)[2]
+        packet = _inflated(text) if rest[0] else text
+        return ("xmp-data", packet) if packet else None
+    if kind == b"iTXt" or not keyword.startswith(_RAW_PROFILE):
+        return None
+    return _raw_block(keyword.removeprefix(_RAW_PROFILE), _inflated(rest[1:]) if kind == b"zTXt" else rest)
+
+
+def _raw_block(told: bytes, text: bytes) -> tuple[str, bytes] | None:
+    """Return what ImageMagick keeps as text of a kind that it tells, see :func:`_png_block`."""
+    profile = _raw_profile(text)
+    if told in (b"exif", b"APP1") and profile.startswith((b"Exif\0\0", b"II*\0", b"MM\0*")):
+        return "exif-data", profile
+    if told in (b"xmp", b"APP1") and profile.startswith((_XMP_MARK, b"<")):
+        return "xmp-data", profile.removeprefix(_XMP_MARK)
+    if told in (b"icc", b"icm") and profile[36:40] == b"acsp":
+        return "icc-profile-data", profile
+    return None
+
+
+def _raw_profile(text: bytes) -> bytes:
+    """Return the bytes of a text that is a name, a length and hexadecimal digits; none if it is not."""
+    try:
+        _, length, digits = text.strip().split(b"\n", 2)
+        profile = bytes.fromhex(digits.decode("ascii"))
+        return profile if len(profile) == int(length) else b""
+    except ValueError:
+        return b""
+
+
+def _inflated(content: bytes) -> bytes:
+    """Inflate a text; nothing is returned of one that is damaged or too long."""
+    inflater = zlib.decompressobj()
+    try:
+        text = inflater.decompress(content, min(_LONGEST_TEXT, _DENSEST_TEXT * len(content)))
+    except zlib.error:
+        return b""
+    return text if inflater.eof else b""
 
 
 def _chunks(data: Path | bytes, kinds: tuple[bytes, ...], longest: int) -> Iterator[tuple[bytes, bytes]]:

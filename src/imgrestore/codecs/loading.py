@@ -157,7 +157,7 @@ class _File:
 
 
 def _with_blocks(image: Any, data: Path | bytes) -> Any:
-    """Add the EXIF and XMP that stand behind the pixels of a PNG file, where ImageMagick writes them."""
+    """Add the EXIF, XMP and profile of a PNG file that libvips passes over."""
     late = {name: block for name, block in png_blocks(data).items() if not image.get_typeof(name)}
     if late:
         image = image.copy()
