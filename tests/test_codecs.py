@@ -1,5 +1,6 @@
 """Files through our codecs and back, checked by other libraries than the one that wrote them."""
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -208,6 +209,19 @@ def test_xmp_says_that_the_image_is_upright(tmp_path: Path) -> None:
     xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><a tiff:Orientation="6"/></x:xmpmeta>'
     write_image(Image(samples("uint8", 3), Metadata(xmp=xmp)).stream(), tmp_path / "x.jpg", by_name("jpeg"))
     assert b'tiff:Orientation="1"' in open_image(tmp_path / "x.jpg").header.metadata.xmp
+
+
+@pytest.mark.parametrize("claim", ['GCamera:MotionPhoto="1"', "Camera:MotionPhoto='1'", 'GCamera:MicroVideo="1"'])
+def test_the_video_of_a_motion_photo_is_told_and_no_longer_claimed(tmp_path: Path, claim: str) -> None:
+    packet = f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><a {claim} GCamera:MotionPhotoVersion="1"/></x:xmpmeta>'.encode()
+    file = io.BytesIO()
+    PillowImage.new("RGB", (8, 8)).save(file, "JPEG", xmp=packet)
+    stream = open_image(file.getvalue() + bytes(3) + b"\x18ftypmp42")
+    assert "video is left out" in " ".join(stream.notices)
+    write_image(stream, tmp_path / "x.jpg", by_name("jpeg"))
+    result = open_image(tmp_path / "x.jpg")
+    assert result.header.metadata.xmp == packet.replace(claim.encode(), claim.replace("1", "0").encode())
+    assert open_image(file.getvalue()).notices == result.notices == ()
 
 
 @pytest.mark.parametrize("name", ["png", "jpeg", "tiff"])

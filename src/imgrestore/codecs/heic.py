@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pi_heif
 
-from imgrestore.codecs import codes, exif
+from imgrestore.codecs import codes, exif, xmp
 from imgrestore.codecs.formats import Format
 from imgrestore.codecs.headers import open_bytes, sequence_frames
 from imgrestore.codecs.options import ReadOptions
@@ -33,6 +33,8 @@ def open_stream(data: Path | bytes, name: str, form: Format, options: ReadOption
         raise refused(name, form, " ".join(str(error).split())) from None
     said = _codes(picture)
     hdr = codes.notices(said[1], name) if said is not None else ()
+    if xmp.claims_video(image.metadata.xmp):
+        notices += (f"{name}: is a motion photo, whose video is left out",)
     return ImageStream(image.header, image.stream().bands, (*notices, *hdr))
 
 

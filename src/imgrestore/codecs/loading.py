@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pyvips
 
-from imgrestore.codecs import codes, exif, iptc
+from imgrestore.codecs import codes, exif, iptc, xmp
 from imgrestore.codecs.containers import TIFF_IPTC
 from imgrestore.codecs.formats import Format
 from imgrestore.codecs.headers import (
@@ -194,6 +194,9 @@ def _opened(file: _File, name: str, options: ReadOptions) -> tuple[Any, bool, tu
         notices += (f"{name}: its extra channel (ExtraSamples 0) was taken as it is, not as transparency",)
     if b"HasExtendedXMP" in (_field(image, "xmp-data") or b"") and file.form.name == "jpeg":
         notices += (f"{name}: the part of its XMP that did not fit into one segment is left out",)
+    claimed = file.form.name == "jpeg" and xmp.claims_video(_field(image, "xmp-data"))
+    if claimed and _mapped(file.data).find(b"ftyp") > 0:
+        notices += (f"{name}: is a motion photo, whose video is left out",)
     damage = None if strict else file.damage()
     if damage is not None:
         notices += (f"{name}: is damaged ({damage}); what could be read was taken",)
