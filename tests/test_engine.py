@@ -277,6 +277,16 @@ def test_bad_tiles_are_computed_again_in_float32() -> None:
         Restorer(Faulty(always=True), precision="bf16").restore_tensor(lq)
 
 
+@pytest.mark.parametrize("sample", [torch.nan, torch.inf])
+def test_samples_that_are_no_numbers_are_told_as_such(sample: float) -> None:
+    lq = image(20, 20)
+    lq[0, 3, 4] = sample
+    restorer = Restorer(Faulty(always=False), precision="bf16", tile=8)
+    with pytest.raises(ComputeError, match="some of its samples are not numbers"):
+        restorer.restore_tensor(lq)
+    assert restorer.notices == []
+
+
 class Greedy(RestorationModel):
     """Identity that runs out of memory on large tiles."""
 

@@ -43,11 +43,15 @@ class Network:
         """Restore a batch (N, 3, h, w) on the host and return the result in float32 there.
 
         Raises:
-            ComputeError: The result is not finite even in float32.
+            ComputeError: The batch is not finite, or the result is not even in float32.
         """
         restored = self._computed(self._ready, batch)
         if bool((fine := _finite(restored)).all()):
             return restored
+        if not bool(torch.isfinite(batch).all()):
+            raise ComputeError(
+                "some of its samples are not numbers, but NaN or infinity", hint="put numbers in their place first"
+            )
         if self.precision != "fp32":
             notice = f"tiles that overflowed in {self.precision} were computed again in float32"
             if notice not in self.notices:
