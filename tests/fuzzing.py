@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pillow_heif
 import pyvips
 import tifffile
 import torch
@@ -28,6 +29,8 @@ from imgrestore.errors import ImgrestoreError
 from imgrestore.jobs import Request, plan
 from imgrestore.methods import ready
 from imgrestore.provenance import Carrying
+
+pillow_heif.register_heif_opener()
 
 MEMORY = 3 * 2**30
 """Bytes, most of which are torch's own."""
