@@ -8,16 +8,19 @@ import threading
 from pathlib import Path
 
 import numpy as np
+import pillow_heif
 import pytest
 from PIL import Image as PillowImage
 from PIL import ImageCms
 
 from imgrestore.catalogue import choose
-from imgrestore.codecs import ReadOptions, heic, isolation, loading, open_image, pillow, pipes, read_image
+from imgrestore.codecs import ReadOptions, heic, isolation, loading, open_image, pillow, pipes, read_header, read_image
 from imgrestore.codecs.formats import FORMATS, by_name
 from imgrestore.errors import DamagedError, InputError, TooLargeError
 from imgrestore.image import ImageStream
 from imgrestore.jobs import Request, plan
+
+pillow_heif.register_heif_opener()
 
 
 @pytest.fixture
@@ -48,6 +51,19 @@ def test_the_child_gives_what_the_decoder_gives(tmp_path: Path, photo, extension
     assert (found.header.metadata.icc is not None) == carries
     assert np.array_equal(found.read().pixels, expected.read().pixels)
     assert np.array_equal(read_image(path.read_bytes()).pixels, read_image(path).pixels)
+
+
+@pytest.mark.parametrize("extension", ["avif", "heic"])
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
+def test_headers_are_read_without_pixels(tmp_path: Path, photo, extension: str, mode: str) -> None:
+    path = tmp_path / f"x.{extension}"
+    PillowImage.fromarray(photo(150, 70)).convert(mode).save(path)
+    assert read_header(path, "x", ReadOptions()) == open_image(path).header
+    said, mark, pixels = path.read_bytes().partition(b"mdat")
+    content = said + mark + bytes(len(pixels))
+    assert read_header(content, "x", ReadOptions()).width == 70
+    with pytest.raises(InputError):
+        read_image(content)
 
 
 def test_deep_samples_come_aligned(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from imgrestore.catalogue import Choice, Remedies
-from imgrestore.codecs import ReadOptions, detect, open_image, settled
+from imgrestore.codecs import ReadOptions, detect, read_header, settled
 from imgrestore.codecs.formats import Format, by_extension, by_name
 from imgrestore.conversion import Conversion
 from imgrestore.errors import ExistsError, ImgrestoreError, InputError, OutputError, UsageError, unexpected
@@ -201,7 +201,7 @@ def _is_single_file(request: Request, found: Sequence[Found]) -> bool:
 def _job(item: Found, request: Request, choice: Choice | Remedies, forced: Format | None, single_file: bool) -> Job:
     name = "standard input" if item.source == STREAM else str(item.source)
     data = (request.stdin or b"") if item.source == STREAM else settled(item.source, name)
-    header = open_image(data, name, request.reading).header
+    header = read_header(data, name, request.reading)
     own = detect(data, name)
     form = forced or (own if own.writable else by_name("png"))
     assert form is not None

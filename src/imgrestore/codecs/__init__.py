@@ -25,7 +25,7 @@ from imgrestore.codecs.formats import (
 from imgrestore.codecs.options import ReadOptions, SaveOptions
 from imgrestore.codecs.pipes import read_pipe, settled
 from imgrestore.errors import InputError, NotAnImageError
-from imgrestore.image import Image, ImageStream
+from imgrestore.image import Header, Image, ImageStream
 
 __all__ = [
     "ReadOptions",
@@ -34,6 +34,7 @@ __all__ = [
     "find_images",
     "looks_like_image",
     "open_image",
+    "read_header",
     "read_image",
     "read_pipe",
     "settled",
@@ -148,6 +149,16 @@ def open_image(data: Path | bytes, name: str | None = None, options: ReadOptions
     else:
         from imgrestore.codecs import pillow as library  # type: ignore[no-redef]
     return library.open_stream(data, called, form, options or ReadOptions())
+
+
+def read_header(data: Path | bytes, name: str, options: ReadOptions) -> Header:
+    """Read what an image is, without decoding it where that can be; see :func:`open_image`."""
+    form = detect(data, name)
+    if not form.isolated:
+        return open_image(data, name, options).header
+    from imgrestore.codecs import isolation
+
+    return isolation.open_stream(data, name, form, options, pixels=False).header
 
 
 def read_image(data: Path | bytes, name: str | None = None, options: ReadOptions | None = None) -> Image:

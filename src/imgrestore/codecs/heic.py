@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,10 @@ from imgrestore.codecs.formats import Format
 from imgrestore.codecs.headers import open_bytes, sequence_frames
 from imgrestore.codecs.options import ReadOptions
 from imgrestore.codecs.refusals import refused
-from imgrestore.image import Image, ImageStream, Metadata, Pixels
+from imgrestore.errors import InputError
+from imgrestore.image import Header, ImageStream, Metadata, Pixels
+
+_FAULTS = (OSError, RuntimeError, SyntaxError, ValueError)
 
 
 def open_stream(data: Path | bytes, name: str, form: Format, options: ReadOptions) -> ImageStream:
@@ -28,14 +32,35 @@ def open_stream(data: Path | bytes, name: str, form: Format, options: ReadOption
         picture = file[file.primary_index]
         options.check_size(name, *picture.size)
         notices = options.check_pictures(name, max(len(file), sequence_frames(data)), "pictures")
-        image = Image(_samples(picture), _metadata(picture))
-    except (OSError, RuntimeError, SyntaxError, ValueError) as error:
-        raise refused(name, form, " ".join(str(error).split())) from None
+        header = _header(picture)
+    except _FAULTS as error:
+        raise _refused(name, form, error) from None
     said = _codes(picture)
     hdr = codes.notices(said[1], name) if said is not None else ()
-    if xmp.claims_video(image.metadata.xmp):
+    if xmp.claims_video(header.metadata.xmp):
         notices += (f"{name}: is a motion photo, whose video is left out",)
-    return ImageStream(image.header, image.stream().bands, (*notices, *hdr))
+    return ImageStream(header, _bands(picture, header, name, form), (*notices, *hdr))
+
+
+def _header(picture: Any) -> Header:
+    channels, _, deep = picture.mode.partition(";")
+    width, height = picture.size
+    return Header(width, height, len(channels), np.dtype(np.uint16 if deep else np.uint8), _metadata(picture))
+
+
+def _bands(picture: Any, header: Header, name: str, form: Format) -> Iterator[Pixels]:
+    """Decode the picture when its rows are asked for."""
+    try:
+        samples = _samples(picture)
+    except _FAULTS as error:
+        raise _refused(name, form, error) from None
+    if samples.shape != (header.height, header.width, header.channels):
+        raise refused(name, form, "its pixels are not as many as it says")
+    yield samples
+
+
+def _refused(name: str, form: Format, error: Exception) -> InputError:
+    return refused(name, form, " ".join(str(error).split()))
 
 
 def _samples(picture: Any) -> Pixels:

@@ -39,13 +39,15 @@ _LONGEST = 3600
 _PACKAGE = Path(__file__).parents[2]
 
 
-def open_stream(data: Path | bytes, name: str, form: Format, options: ReadOptions) -> ImageStream:
-    """Open an image by a child process, which decodes it whole.
+def open_stream(
+    data: Path | bytes, name: str, form: Format, options: ReadOptions, *, pixels: bool = True
+) -> ImageStream:
+    """Open an image by a child process, which decodes it whole, or, without ``pixels``, as far as its header needs.
 
     Raises:
         InputError: It is damaged, too large, of a kind that is not supported, or ends its decoder.
     """
-    request = json.dumps({"name": name, "form": form.name, "options": asdict(options)})
+    request = json.dumps({"name": name, "form": form.name, "options": asdict(options), "pixels": pixels})
     try:
         with tempfile.TemporaryFile() as output:
             child = _run(request, data, output)
@@ -56,6 +58,8 @@ def open_stream(data: Path | bytes, name: str, form: Format, options: ReadOption
             if "error" in answer:
                 raise getattr(errors, answer["kind"])(answer["error"], hint=answer["hint"])
             header = _header(answer)
+            if not pixels:
+                return ImageStream(header, iter(()), tuple(answer["notices"]))
             shape = (header.height, header.width, header.channels)
             rows = np.memmap(output, header.dtype, "r", output.tell(), shape)
     except subprocess.TimeoutExpired:
@@ -154,7 +158,7 @@ def _decode(request: dict[str, Any], output: IO[bytes]) -> None:
         stream = library.open_stream(sys.stdin.buffer.read(), name, form, options)
         line = json.dumps(_described(stream)).encode()
         output.write(line + b" " * ((-len(line) - 1) % 64) + b"\n")  # rows begin where their samples are aligned
-        for band in stream.bands:
+        for band in stream.bands if request["pixels"] else ():
             output.write(band.tobytes())
         output.flush()
     except OSError as error:
