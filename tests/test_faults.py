@@ -114,6 +114,26 @@ def test_a_reader_that_goes_away_is_left_in_peace(arguments: list[str], photos: 
     assert not Path("out").exists() or not unfinished(Path("out"))
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+@pytest.mark.parametrize("unread", [True, False], ids=["nobody reads", "a full disk"])
+@pytest.mark.parametrize("more", [[], ["--debug"]])
+def test_work_goes_on_without_standard_error(unread: bool, more: list[str], photos: Path) -> None:
+    Path("in/text.png").write_text("no image")
+    for arguments, code in ((["in", "-o", "out", "--json", *OPTIONS, *more], 1), (["in", "--scale", "nan", *more], 2)):
+        handle = without_a_reader() if unread else os.open("/dev/full", os.O_WRONLY)
+        done = subprocess.run(command(*arguments), stdout=subprocess.PIPE, stderr=handle, check=False)
+        os.close(handle)
+        assert done.returncode == code
+        statuses = [json.loads(line)["status"] for line in done.stdout.splitlines()]
+        assert statuses == (["failed", "done", "done", "done"] if code == 1 else [])
+
+
+def without_a_reader() -> int:
+    reading, writing = os.pipe()
+    os.close(reading)
+    return writing
+
+
 def test_a_reader_of_a_table_that_goes_away_is_left_in_peace() -> None:
     reading, writing = os.pipe()
     os.close(reading)
@@ -403,6 +423,32 @@ def test_a_signal_ends_the_run_even_inside_a_long_step(sent: int, patience: floa
     assert process.returncode == code
     assert stderr == "interrupted: 0 of 3 restored; go on with: imgrestore restore in -o out --scale 2 --resume\n"
     assert not unfinished(Path("out"))
+
+
+INTERRUPTED = """
+from imgrestore import engine
+from imgrestore.cli import app
+
+def stopped(*_):
+    raise KeyboardInterrupt
+
+engine.Restorer.stream = stopped
+app.main()
+"""
+
+
+def test_the_end_by_a_signal_needs_no_reader(photos: Path) -> None:
+    handle = without_a_reader()
+    interrupted = [sys.executable, "-c", INTERRUPTED, "restore", "in", "-o", "out", *OPTIONS]
+    assert subprocess.run(interrupted, stderr=handle, check=False).returncode == 130
+    standing = [sys.executable, "-c", STANDSTILL, "0.1", "restore", "in", "-o", "out", "--scale", "2"]
+    process = subprocess.Popen(standing, stderr=handle)
+    os.close(handle)
+    while not unfinished(Path("out")):
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=100) == 143 and not unfinished(Path("out"))
 
 
 def test_two_runs_into_one_folder(photos: Path, photo: Callable[..., Any]) -> None:

@@ -92,8 +92,7 @@ def main() -> None:
     try:
         app(_common_options_first(sys.argv[1:]))
     except ImgrestoreError as problem:
-        if console.VERBOSITY.debug:
-            traceback.print_exc()
+        console.trace(traceback.format_exc())
         console.error(problem)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)  # nothing is left to clean up
         sys.exit(2 if isinstance(problem, UsageError) else 1)
@@ -103,7 +102,6 @@ def main() -> None:
     except BrokenPipeError:
         sys.exit(141)
     except OSError as problem:
-        if console.VERBOSITY.debug:
-            traceback.print_exc()
+        console.trace(traceback.format_exc())
         console.error(ImgrestoreError(f"{problem.filename}: {problem.strerror}" if problem.filename else str(problem)))
         sys.exit(1)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -43,7 +44,29 @@ def stderr() -> Console:
     """Return the one console for everything that is not a result: lines must not run into a bar being drawn."""
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+    class Lasting(Console):
+        """A console whose end is not that of the work: rich ends the process when nobody reads."""
+
+        def on_broken_pipe(self) -> None:
+            _lose_stderr()
+
+    return Lasting(stderr=True, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def _whoever_reads() -> Iterator[None]:
+    """Go on when standard error cannot be written to: what is said is lost from then on, and no work is."""
+    try:
+        yield
+    except OSError:
+        _lose_stderr()
+
+
+def _lose_stderr() -> None:
+    """Write nothing more to standard error; Python would flush what is left once more at its end, and fail."""
+    stderr().quiet = True
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 def result(text: str) -> None:
@@ -78,7 +101,8 @@ def table(rows: list[list[str]], *, to_stderr: bool = False) -> None:
     for row in rows[1:]:
         drawn.add_row(*(Text(cell) for cell in row))
     if to_stderr:
-        console.print(drawn, soft_wrap=False)
+        with _whoever_reads():
+            console.print(drawn, soft_wrap=False)
         return
     with console.capture() as text:
         console.print(drawn, soft_wrap=False)
@@ -105,7 +129,8 @@ def warn(text: str) -> None:
 def trace(text: str) -> None:
     """Show where in the code an error arose, with ``--debug``."""
     if VERBOSITY.debug and text:
-        stderr().print(text, markup=False, emoji=False)
+        with _whoever_reads():
+            stderr().print(text, markup=False, emoji=False)
 
 
 def error(problem: ImgrestoreError) -> None:
@@ -122,13 +147,17 @@ def failure(text: str, hint: str) -> None:
 
 def line(text: str) -> None:
     """Write one line to standard error, whatever the verbosity."""
-    stderr().print(one_line(text), markup=False, emoji=False)
+    with _whoever_reads():
+        stderr().print(one_line(text), markup=False, emoji=False)
 
 
 def last_line(text: str) -> None:
-    """Write one line to standard error past its locks, which a thread that stands still may hold."""
+    """Write one line to standard error past its locks, which a thread that stands still may hold, if it is read."""
     clear = "\r\x1b[K\x1b[?25h" if sys.stderr.isatty() else ""  # a bar that is being drawn has hidden the cursor
-    os.write(sys.stderr.fileno(), f"{clear}{one_line(text)}\n".encode(errors="backslashreplace"))
+    with suppress(OSError):
+        handle = sys.stderr.fileno()
+        if select.select([], [handle], [], 0)[1]:  # a reader may stand still, too
+            os.write(handle, f"{clear}{one_line(text)}\n".encode(errors="backslashreplace"))
 
 
 def one_line(text: str) -> str:

@@ -78,6 +78,8 @@ def _watch(numbers: socket.socket, last_words: Callable[[], str]) -> None:
             first, deadline = number[0], time.monotonic() + _PATIENCE
         elif first and number[0] == signal.SIGINT:
             break
-    remove_unfinished()
-    console.last_line(last_words())
-    os._exit(128 + first)
+    try:
+        remove_unfinished()
+        console.last_line(last_words())
+    finally:
+        os._exit(128 + first)
