@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from imgrestore.cli.app import app
 from imgrestore.cli.outcome import resuming
 from imgrestore.errors import ImgrestoreError
+from imgrestore.jobs import Job
 from imgrestore.manifest import MANIFEST
 
 OPTIONS = ["--model", "bicubic", "--scale", "2"]
@@ -130,6 +131,26 @@ def test_files_of_others_are_never_replaced(photos: Path) -> None:
     assert contents(Path("out")) == {"1.jpg": b"mine"} and not Path("out", MANIFEST).exists()
     assert restore("in", "-o", "out", "--resume", "--overwrite", *OPTIONS)[0] == 0
     assert Path("out/1.jpg").read_bytes() != b"mine"
+
+
+@pytest.mark.parametrize("more", [[], ["--resume"], ["--overwrite"]])
+def test_what_appears_while_a_batch_runs_stays(more: list[str], photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def by_another(job: Job, *_: object) -> None:
+        if job.source.name == "1.jpg":
+            job.destination.write_text("theirs")
+
+    restore("in/2.webp", "-o", "out/", *OPTIONS)
+    Path("out/2.webp").unlink()
+    monkeypatch.setattr("imgrestore.batch._digest", by_another)
+    code, records, said = restore("in/1.jpg", "in/2.webp", "-o", "out/", *more, *OPTIONS)
+    known = b"1.jpg" in Path("out", MANIFEST).read_bytes()
+    if "--overwrite" in more:
+        assert code == 0 and known and statuses(records) == ["1.jpg done", "2.webp done"]
+        return
+    assert code == 1 and statuses(records) == ["1.jpg failed", "2.webp done"] and not known
+    assert records[0]["error_code"] == "exists" and "out/1.jpg: exists already" in said
+    assert Path("out/1.jpg").read_text() == "theirs"
+    assert "manifest does not know it" in restore("in", "-o", "out", "--resume", *OPTIONS)[2]
 
 
 def test_failures_are_tried_again_only_when_asked_to(photos: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from imgrestore.errors import OutputError
+from imgrestore.errors import ExistsError, OutputError
 from imgrestore.files import TEMPORARY_PREFIX, remove_leftovers, replacing, write_atomically
 
 
@@ -38,6 +38,32 @@ def test_new_files_have_the_usual_permissions(tmp_path: Path) -> None:
     write_atomically(tmp_path / "x", b"")
     (tmp_path / "usual").touch()
     assert (tmp_path / "x").stat().st_mode == (tmp_path / "usual").stat().st_mode
+
+
+def test_what_is_replaced_hands_on_its_permissions(tmp_path: Path) -> None:
+    (tmp_path / "x").touch(0o600)
+    write_atomically(tmp_path / "x", b"new")
+    assert (tmp_path / "x").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_what_appears_meanwhile_stays(links: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unsupported(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    if not links:
+        monkeypatch.setattr("os.link", unsupported)
+    (tmp_path / "link").symlink_to("y")
+    for name in ("x", "link"):
+        with replacing(tmp_path / name, overwrite=False) as temporary:
+            temporary.write_text("ours")
+        with pytest.raises(ExistsError, match="exists already"), replacing(tmp_path / name, overwrite=False):
+            raise AssertionError("nothing is made in vain")
+    with pytest.raises(ExistsError), replacing(tmp_path / "z", overwrite=False) as temporary:
+        temporary.write_text("ours")
+        (tmp_path / "z").write_text("theirs")
+    found = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    assert found == {"x": "ours", "link": "ours", "y": "ours", "z": "theirs"}
 
 
 def test_leftovers_of_the_dead_are_removed_and_of_the_living_kept(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from imgrestore.codecs import SaveOptions, open_image, write_image
 from imgrestore.devices import is_out_of_memory
 from imgrestore.engine import Restorer
 from imgrestore.errors import ComputeError, ImgrestoreError, InputError, OutputError, UsageError, unexpected
-from imgrestore.files import remove_leftovers, replacing, unfinished, writing_to_stdout
+from imgrestore.files import refuse_existing, remove_leftovers, replacing, unfinished, writing_to_stdout
 from imgrestore.image import ImageStream, Pixels
 from imgrestore.jobs import STREAM, Job
 from imgrestore.ledger import Ledger, identity
@@ -151,10 +151,12 @@ def _restore(
         job.destination.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"{job.destination.parent}: cannot be made ({error.strerror})") from None
-    with replacing(job.destination) as temporary:
+    with replacing(job.destination, overwrite=job.replaces) as temporary:
         notes = write(temporary)
         late = _keep_times(job.source, temporary) if method.carrying.times else ()
         size = temporary.stat().st_size
+        if not job.replaces:
+            refuse_existing(job.destination)  # before the manifest knows the file as ours
         unwritten = noted(partial(ledger.writing, entry, size)) if ledger is not None and entry is not None else ()
     return [*notes, *late, *unwritten]
 

@@ -7,12 +7,13 @@ import os
 import platform
 import secrets
 import shutil
+import stat
 import sys
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from imgrestore.errors import OutputError
+from imgrestore.errors import ExistsError, OutputError
 
 TEMPORARY_PREFIX = ".imgrestore-"
 """How the names of unfinished files begin."""
@@ -47,26 +48,63 @@ def _remove(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, *, overwrite: bool = True) -> Iterator[Path]:
     """Give a temporary name in the same folder; when the block ends well, flush the file and rename it to ``path``.
 
     When the block fails, the temporary file is removed and whatever stood at ``path`` stays. Links at ``path`` are
-    followed, so a link stays a link.
+    followed, so a link stays a link. A file that is replaced hands on its permissions.
+
+    Args:
+        path: The file to write.
+        overwrite: Whether what stands at ``path`` may be replaced, be it there before or when the block ends.
 
     Raises:
+        ExistsError: There is a file, and it may not be replaced.
         OutputError: The folder cannot be written to.
     """
     target = Path(os.path.realpath(path))
+    if not overwrite:
+        refuse_existing(path)
     temporary = target.with_name(f"{_prefix(os.getpid())}{secrets.token_hex(4)}{target.suffix[-16:]}")
     try:
         with unfinished(temporary):
             yield temporary
             with temporary.open("rb+") as file:
                 os.fsync(file.fileno())
-            temporary.replace(target)
+            if overwrite:
+                _replace(temporary, target)
+            else:
+                _link(temporary, path)
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({error.strerror or error})") from error
     flush_folder(target.parent)
+
+
+def refuse_existing(path: Path) -> None:
+    """Refuse to write where something is.
+
+    Raises:
+        ExistsError: There is a file.
+    """
+    if os.path.lexists(os.path.realpath(path)):
+        raise ExistsError(f"{path}: exists already", hint="--overwrite replaces it")
+
+
+def _replace(temporary: Path, target: Path) -> None:
+    """Rename a file to a name that may be taken, and give it the permissions of the one that had it."""
+    with contextlib.suppress(OSError):
+        temporary.chmod(stat.S_IMODE(target.stat().st_mode))
+    temporary.replace(target)
+
+
+def _link(temporary: Path, path: Path) -> None:
+    """Give a file a name that must be free; on file systems without links another may still take it in that moment."""
+    target = os.path.realpath(path)
+    try:
+        os.link(temporary, target)
+    except OSError:
+        refuse_existing(path)
+        temporary.replace(target)
 
 
 def existing(folder: Path) -> Path:

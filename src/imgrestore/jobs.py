@@ -41,6 +41,7 @@ class Job:
         crop: The part of the result that is wanted, or None for all of it.
         reading: What is accepted of the input.
         conversion: What the result's samples are, unlike the input's.
+        replaces: Whether a file may be replaced that is at the output's place when it is finished.
     """
 
     source: Path
@@ -53,6 +54,7 @@ class Job:
     crop: Region | None = None
     reading: ReadOptions = field(default_factory=ReadOptions)
     conversion: Conversion = field(default_factory=Conversion)
+    replaces: bool = False
 
     @property
     def data(self) -> Path | bytes:
@@ -224,6 +226,7 @@ def _job(item: Found, request: Request, choice: Choice | Remedies, forced: Forma
         request.crop,
         request.reading,
         request.conversion,
+        request.overwrite,
     )
 
 

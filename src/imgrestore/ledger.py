@@ -75,6 +75,7 @@ class Ledger:
                 todo.append(job)
         if not overwrite:
             self._check_strangers(todo)
+            todo = [replace(job, replaces=self.manifest.made(self._output(job))) for job in todo]
         return Split(todo, done, failed)
 
     def open_entry(self, job: Job) -> Entry:
@@ -100,7 +101,16 @@ class Ledger:
         self.manifest.append(done)
 
     def failed(self, job: Job, entry: Entry | None, error: ImgrestoreError, seconds: float) -> None:
-        """Note that a job failed; ``entry`` is None if its input could not be read."""
+        """Note that a job failed, unless a file in its output's place did it: that is nothing about the input.
+
+        Args:
+            job: What failed.
+            entry: Its entry, or None if its input could not be read.
+            error: Why.
+            seconds: Wall-clock time.
+        """
+        if isinstance(error, ExistsError):
+            return
         self.manifest.append(replace(entry or self._blank(job), **_failure(error), seconds=seconds))
 
     def unplanned(self, name: str, error: ImgrestoreError) -> None:
