@@ -133,6 +133,26 @@ def test_files_of_others_are_never_replaced(photos: Path) -> None:
     assert Path("out/1.jpg").read_bytes() != b"mine"
 
 
+def test_the_result_of_another_photo_is_not_replaced(photos: Path, photo) -> None:
+    restore("in", "-o", "out", *OPTIONS)
+    before = contents(Path("out"))
+    shutil.copytree("in", "also")
+    for name in ("1.jpg", "2.webp"):
+        PillowImage.fromarray(photo(22, 30, seed=9)).save(f"also/{name}")
+    code, _, said = restore("also", "-o", "out", "--resume", *OPTIONS)
+    assert code == 1 and contents(Path("out")) == before
+    assert f"out/1.jpg: exists already (and 1 more), and is the result of {photos}/1.jpg --overwrite" in said
+    Path("link").symlink_to("in")
+    shutil.copy("also/1.jpg", "in/1.jpg")
+    Path("out/2.webp").unlink()
+    Path("also/1.jpg").unlink()
+    assert statuses(restore("link", "-o", "out", "--resume", *OPTIONS)[1])[-2:] == ["1.jpg done", "2.webp done"]
+    other = [*OPTIONS, "--strength", "0.5"]
+    assert statuses(restore("also/0.png", "-o", "out/", "--resume", *other)[1]) == ["0.png done"], "it was moved"
+    code, records, _ = restore("also", "-o", "out", "--resume", "--overwrite", *OPTIONS)
+    assert code == 0 and "2.webp done" in statuses(records)
+
+
 @pytest.mark.parametrize("more", [[], ["--resume"], ["--overwrite"]])
 def test_what_appears_while_a_batch_runs_stays(more: list[str], photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def by_another(job: Job, *_: object) -> None:

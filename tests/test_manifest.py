@@ -35,7 +35,8 @@ def test_what_was_written_is_read_again(tmp_path: Path) -> None:
     assert again.last("a.png", "") == entry("a.png", size=3, mtime_ns=7, sha256="x")
     assert again.last("b\n\udcff.png", "").error == "torn", "names that are no text survive"
     assert again.last("c.png", "") is None, "an output that was about to get its name may not be there"
-    assert [again.made(name) for name in ("a.png", "b\n\udcff.png", "c.png", "d.png")] == [True, False, True, False]
+    made = [again.made(name) for name in ("a.png", "b\n\udcff.png", "c.png", "d.png")]
+    assert [of and of.input for of in made] == ["/in/a.png", None, "/in/c.png", None]
     remove_leftovers(folder)
     assert (folder / MANIFEST).exists()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -52,10 +53,10 @@ class Ledger:
         Args:
             jobs: What was planned.
             retry_failed: Whether jobs that failed before are tried again.
-            overwrite: Whether outputs may be replaced that the manifest does not know.
+            overwrite: Whether outputs may be replaced that the manifest does not know, or knows as another input's.
 
         Raises:
-            ExistsError: An output exists, is not known to the manifest and must not be replaced.
+            ExistsError: An output exists, is not known to the manifest as that of its input, and must not be replaced.
         """
         todo: list[Job] = []
         done: list[Job] = []
@@ -75,7 +76,7 @@ class Ledger:
                 todo.append(job)
         if not overwrite:
             self._check_strangers(todo)
-            todo = [replace(job, replaces=self.manifest.made(self._output(job))) for job in todo]
+            todo = [replace(job, replaces=self.manifest.made(self._output(job)) is not None) for job in todo]
         return Split(todo, done, failed)
 
     def open_entry(self, job: Job) -> Entry:
@@ -144,13 +145,29 @@ class Ledger:
             return False
 
     def _check_strangers(self, jobs: Sequence[Job]) -> None:
-        strangers = [job for job in jobs if job.destination.exists() and not self.manifest.made(self._output(job))]
+        there = [(job.destination, self._stranger(job)) for job in jobs if job.destination.exists()]
+        strangers = [(path, whose) for path, whose in there if whose]
         if strangers:
+            path, whose = strangers[0]
             more = f" (and {len(strangers) - 1} more)" if len(strangers) > 1 else ""
-            raise ExistsError(
-                f"{strangers[0].destination}: exists already{more}, and the manifest does not know it",
-                hint="--overwrite replaces it",
-            )
+            raise ExistsError(f"{path}: exists already{more}, and {whose}", hint="--overwrite replaces it")
+
+    def _stranger(self, job: Job) -> str:
+        """Return why an output is not the job's to replace, or nothing if it is.
+
+        The result of an input that was edited is, and that of one that was moved; where both the name and the content
+        of the input are others, so is the photo.
+        """
+        made = self.manifest.made(self._output(job))
+        if made is None:
+            return "the manifest does not know it"
+        if os.path.realpath(made.input) == os.path.realpath(_source(job)):
+            return ""
+        try:
+            same = made.sha256 is not None and identity(job)[2] == made.sha256
+        except OSError:  # the job will fail, and replace nothing
+            return ""
+        return "" if same else f"is the result of {made.input}"
 
 
 def _source(job: Job) -> str:

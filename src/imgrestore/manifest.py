@@ -97,7 +97,7 @@ class Manifest:
         self.folder = folder
         self.path = folder / MANIFEST
         self._last: dict[tuple[str | None, str], Entry] = {}
-        self._made: set[str] = set()
+        self._made: dict[str, Entry] = {}
         self._handle: int | None = None
         if self.path.exists() and not self.path.is_file():
             raise OutputError(f"{self.path}: is not an ordinary file", hint="move it away, or give another -o")
@@ -114,9 +114,9 @@ class Manifest:
         """Return how the last attempt at an output ended, or, where no output was planned, at an input."""
         return self._last.get(_key(output, source))
 
-    def made(self, output: str) -> bool:
-        """Return whether one of our runs has made this output, so that it may be replaced."""
-        return output in self._made
+    def made(self, output: str) -> Entry | None:
+        """Return how one of our runs last made this output, so that it may be replaced, or None if none did."""
+        return self._made.get(output)
 
     def append(self, entry: Entry) -> None:
         """Add an entry; when this returns, it is on the disk.
@@ -147,7 +147,7 @@ class Manifest:
 
     def _remember(self, entry: Entry) -> None:
         if entry.output is not None and entry.status != "failed":
-            self._made.add(entry.output)
+            self._made[entry.output] = entry
         if entry.status != "writing":
             self._last[_key(entry.output, entry.input)] = entry
         else:
