@@ -261,11 +261,10 @@ def test_an_input_is_never_overwritten_by_any_name_it_has(photos: Path) -> None:
     content = Path("in/a.png").read_bytes()
     Path("soft.png").symlink_to("in/a.png")
     Path("hard.png").hardlink_to("in/a.png")
-    for name in ("in/a.png", "in/../in/a.png", "soft.png"):
+    for name in ("in/a.png", "in/../in/a.png", "soft.png", "hard.png"):  # a hard link looks as other spellings do
         code, _, stderr = restore("in/a.png", "-o", name, "--overwrite", *OPTIONS)
         assert code == 1 and "would overwrite an input" in stderr
-    assert restore("in/a.png", "-o", "hard.png", "--overwrite", *OPTIONS)[0] == 0
-    assert Path("in/a.png").read_bytes() == content != Path("hard.png").read_bytes()
+    assert Path("in/a.png").read_bytes() == content
 
 
 def test_a_pipe_as_an_input_is_not_waited_for_without_end(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -269,6 +269,15 @@ def _place(path: Path) -> str:
     return os.path.realpath(path)
 
 
+def _number(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file from all others, whatever names it has, or None if there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def _check_collisions(jobs: Iterable[Job]) -> None:
     """Refuse two results in one place, also where one of them may be an earlier result: it may be an original."""
     taken: dict[Path | str, Job] = {}
@@ -285,9 +294,10 @@ def _check_collisions(jobs: Iterable[Job]) -> None:
 
 
 def _check_inputs_stay(jobs: Iterable[Job], sources: Sequence[Path]) -> None:
-    inputs = {_place(source) for source in sources if source != STREAM}
+    files = [source for source in sources if source != STREAM]
+    places, numbers = set(map(_place, files)), set(map(_number, files)) - {None}
     for job in jobs:
-        if job.destination != STREAM and _place(job.destination) in inputs:
+        if job.destination != STREAM and (_place(job.destination) in places or _number(job.destination) in numbers):
             raise UsageError(
                 f"{job.destination}: the output would overwrite an input",
                 hint="give another -o; inputs stay as they are",
