@@ -1,5 +1,6 @@
 """What goes wrong on real machines: full disks, odd names, pipes, links in circles, signals in the middle of a step."""
 
+import io
 import json
 import math
 import os
@@ -379,6 +380,31 @@ def test_a_mistake_of_ours_about_one_image_ends_no_plan(photos: Path, monkeypatc
     code, _, stderr = restore("in", "-o", "out", *OPTIONS)
     assert code == 1 and "in/d.jpg: failed unexpectedly (ZeroDivisionError: not ours)" in stderr
     assert "3 of 4 restored, 1 failed" in stderr
+
+
+def test_an_input_that_cannot_be_read_to_its_end_is_to_blame(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Failing(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            if self.tell():
+                raise OSError(5, "Input/output error")
+            return super().read(size)
+
+    def at_its_place(data: Path) -> io.BytesIO:
+        return Failing(data.read_bytes()) if data.suffix == ".ppm" else io.BytesIO(data.read_bytes())
+
+    PillowImage.open("in/a.png").save("in/d.ppm")
+    monkeypatch.setattr("imgrestore.codecs.netpbm.open_bytes", at_its_place)
+    code, _, stderr = restore("in/d.ppm", "-o", "out.png", *OPTIONS)
+    assert code == 1 and "error: in/d.ppm: cannot be read (Input/output error)" in stderr
+
+    def gone(data: Path) -> io.BytesIO:
+        raise FileNotFoundError(2, "No such file or directory")
+
+    PillowImage.new("RGB", (64, 64)).save("in/e.png")
+    monkeypatch.setattr("imgrestore.batch.open_bytes", gone)
+    code, _, stderr = restore("in/e.png", "-o", "out.png")
+    assert code == 1 and "error: in/e.png: cannot be read (No such file or directory)" in stderr
+    assert not Path("out.png").exists() and not unfinished(Path())
 
 
 def test_errors_of_the_engine_name_the_image(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,9 +16,11 @@ from typing import Any
 
 from imgrestore.allocation import return_freed_memory
 from imgrestore.codecs import SaveOptions, open_image, write_image
+from imgrestore.codecs.headers import open_bytes
+from imgrestore.codecs.refusals import reading
 from imgrestore.devices import is_out_of_memory
 from imgrestore.engine import Restorer
-from imgrestore.errors import ComputeError, ImgrestoreError, InputError, OutputError, UsageError, unexpected
+from imgrestore.errors import ComputeError, ImgrestoreError, OutputError, UsageError, unexpected
 from imgrestore.files import refuse_existing, remove_leftovers, replacing, unfinished, writing_to_stdout
 from imgrestore.image import ImageStream, Pixels
 from imgrestore.jobs import STREAM, Job
@@ -28,6 +30,8 @@ from imgrestore.manifest import Entry
 from imgrestore.methods import Method
 from imgrestore.provenance import Carrying
 from imgrestore.records import Record, done, failed, left, told
+
+_PIECE = 2**20
 
 
 def run(
@@ -183,22 +187,25 @@ def _compute(
 
 def _copy(job: Job, advance: Callable[[int], None], path: Path) -> list[str]:
     """Write the input's bytes to ``path``."""
-    if job.content is not None:
-        path.write_bytes(job.content)
-    else:
-        shutil.copyfile(job.source, path)
+    with path.open("wb") as file:
+        for piece in _pieces(job):
+            file.write(piece)
     advance(job.pixels)
     return []
+
+
+def _pieces(job: Job) -> Iterator[bytes]:
+    with reading(job.name), open_bytes(job.data) as file:
+        while piece := file.read(_PIECE):
+            yield piece
 
 
 def _digest(job: Job, entry: Entry | None) -> str | None:
     """Return the SHA-256 of an input, or None if it is not an ordinary file."""
     if entry is not None:
         return entry.sha256
-    try:
+    with reading(job.name):
         return identity(job)[2]
-    except OSError as error:
-        raise InputError(f"{job.name}: cannot be read ({error.strerror})") from None
 
 
 def _keep_times(source: Path, output: Path) -> tuple[str, ...]:

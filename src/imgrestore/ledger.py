@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from imgrestore.errors import ExistsError, ImgrestoreError, InputError
+from imgrestore.codecs.refusals import reading
+from imgrestore.errors import ExistsError, ImgrestoreError
 from imgrestore.jobs import STREAM, Job
 from imgrestore.manifest import Entry, Manifest, content_hash, fingerprint
 
@@ -85,10 +86,8 @@ class Ledger:
         Raises:
             InputError: The input cannot be read.
         """
-        try:
+        with reading(job.name):
             size, mtime, sha256 = identity(job)
-        except OSError as error:
-            raise InputError(f"{job.name}: cannot be read ({error.strerror})") from None
         entry = self._blank(job)
         return replace(entry, size=size, mtime_ns=mtime, sha256=sha256)
 

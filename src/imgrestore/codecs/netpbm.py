@@ -15,8 +15,7 @@ import numpy as np
 from imgrestore.codecs.formats import Format
 from imgrestore.codecs.headers import open_bytes
 from imgrestore.codecs.options import ReadOptions
-from imgrestore.codecs.refusals import refused
-from imgrestore.errors import InputError
+from imgrestore.codecs.refusals import reading, refused
 from imgrestore.image import BAND, Header, ImageStream, Pixels
 
 _LONGEST_HEADER = 65536
@@ -32,11 +31,8 @@ def open_stream(data: Path | bytes, name: str, form: Format, options: ReadOption
     Raises:
         InputError: It is damaged or too large.
     """
-    try:
-        with open_bytes(data) as file:
-            head = file.read(_LONGEST_HEADER)
-    except OSError as error:
-        raise InputError(f"{name}: cannot be read ({error.strerror})") from None
+    with reading(name), open_bytes(data) as file:
+        head = file.read(_LONGEST_HEADER)
     kind = head[1] - ord("0")
     numbers = 2 if kind in (1, 4) else 3
     found = re.match(rb"P[1-6]" + (_GAP + rb"(\d{1,9})") * numbers + rb"(?:\s|$)", head)
@@ -65,18 +61,18 @@ class _Damage:
     """What to do about missing samples."""
 
     def __init__(self, name: str, form: Format, allowed: bool) -> None:
-        self._name, self._form, self._allowed = name, form, allowed
+        self.name, self._form, self._allowed = name, form, allowed
 
     def found(self, damaged: bool, what: str) -> tuple[str, ...]:
         if damaged and not self._allowed:
-            raise refused(self._name, self._form, what)
-        return (f"{self._name}: is damaged ({what}); what could be read was taken",) if damaged else ()
+            raise refused(self.name, self._form, what)
+        return (f"{self.name}: is damaged ({what}); what could be read was taken",) if damaged else ()
 
 
 def _binary(
     data: Path | bytes, start: int, kind: int, header: Header, limit: int, row_bytes: int, damage: _Damage
 ) -> Iterator[Pixels]:
-    with open_bytes(data) as file:
+    with reading(damage.name), open_bytes(data) as file:
         file.seek(start)
         for top in range(0, header.height, BAND):
             rows = min(BAND, header.height - top)
@@ -91,7 +87,7 @@ def _binary(
 
 
 def _text(data: Path | bytes, start: int, kind: int, header: Header, limit: int, damage: _Damage) -> Iterator[Pixels]:
-    with open_bytes(data) as file:
+    with reading(damage.name), open_bytes(data) as file:
         file.seek(start)
         words = _digits(file) if kind == 1 else _words(file)
         for top in range(0, header.height, BAND):

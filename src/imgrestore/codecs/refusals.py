@@ -3,11 +3,29 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from imgrestore.codecs.formats import Format
 from imgrestore.errors import DamagedError, InputError
 
 _UNSUPPORTED = re.compile(r"(not|un|n't) ?(be |been )?(support|configured|implemented|built)", re.IGNORECASE)
+
+
+@contextmanager
+def reading(name: str) -> Iterator[None]:
+    """Say of an input that it cannot be read, which whoever writes what is read would else take for their own failure.
+
+    Args:
+        name: What messages call the file.
+
+    Raises:
+        InputError: The system refused something in the block.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"{name}: cannot be read ({error.strerror or error})") from None
 
 
 def refused(name: str, form: Format, what: str) -> InputError:
