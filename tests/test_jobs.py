@@ -102,13 +102,27 @@ def test_the_output_folder_inside_the_input_folder_is_not_an_input(here: Path) -
         (["a.jpg", "b.png"], {"output": Path("scans/notes.txt")}, UsageError, "names a file"),
         (["a.jpg", "b.png"], {"output": Path("new.jpg")}, UsageError, "names a file"),
         (["a.jpg"], {"output": Path("x.png"), "format_name": "jpeg"}, UsageError, "not the name of a jpeg file"),
-        (["b.png", "scans/../b.png"], {"output": Path("out")}, UsageError, "would both be written"),
+        (["scans/e.bmp", "scans/deep/e.bmp"], {"output": Path("out")}, UsageError, "would both be written"),
         ([], {}, UsageError, "no input"),
     ],
 )
 def test_requests_that_make_no_sense(here: Path, inputs, options, error, message: str) -> None:
+    Path("scans/deep/e.bmp").write_bytes(Path("scans/e.bmp").read_bytes())
     with pytest.raises(error, match=message):
         plan(Request([Path(name) for name in inputs], **options), BICUBIC)
+
+
+def test_an_input_that_is_given_twice_is_done_once(here: Path) -> None:
+    Path("link").symlink_to("scans")
+    for inputs in (["scans", "scans/c.tif"], ["scans/e.bmp", "link", "scans/../scans"]):
+        assert sorted(destinations(*inputs, output=Path("out"))) == ["out/c.tif", "out/e.png"]
+        assert len(destinations(*inputs, "scans/deep/..")) == 2
+    assert destinations("scans", "scans/deep/d.webp", recursive=True).count("scans/deep/d_bicubic_2x.webp") == 1
+    Path("scans/c_bicubic_2x.tif").write_bytes(Path("scans/c.tif").read_bytes())
+    with pytest.raises(OutputError, match=r"c_bicubic_2x\.tif: exists already"):
+        destinations("scans")
+    with pytest.raises(UsageError, match="would overwrite an input"):
+        destinations("scans", "scans/c_bicubic_2x.tif")
 
 
 def test_existing_outputs_need_permission(here: Path) -> None:

@@ -144,7 +144,7 @@ def plan(request: Request, choice: Choice | Remedies) -> Plan:
             )
         except (ImgrestoreError, OSError) as error:
             failures.append((str(path), _as_error(path, error)))
-    found = _without_known_results(found, request.output)
+    found = _without_known_results(_each_once(found, beside=request.output is None), request.output)
     single_file = _is_single_file(request, found)
     streams = request.output == STREAM or (request.output is None and STREAM in request.inputs)
     if request.template is not None and (single_file or streams):
@@ -167,6 +167,17 @@ def _as_error(path: Path | str, error: Exception) -> ImgrestoreError:
     if isinstance(error, OSError):
         return InputError(f"{path}: cannot be read ({error.strerror})")
     return error if isinstance(error, ImgrestoreError) else unexpected(str(path), error)
+
+
+def _each_once(found: Iterable[Found], *, beside: bool) -> list[Found]:
+    """Leave out what was found before, by another path to it or in a folder, and would have the same output."""
+    once: dict[tuple[str, Path | None], Found] = {}
+    for item in found:
+        place = os.path.join(_place(item.source.parent), item.source.name)  # noqa: PTH118  as _place returns it
+        key = place, None if beside else item.relative
+        before = once.get(key, item)
+        once[key] = replace(before, named=before.named or item.named)
+    return list(once.values())
 
 
 def _without_known_results(found: list[Found], output: Path | None) -> list[Found]:
