@@ -7,14 +7,17 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import tifffile
+import typer
 from PIL import Image as PillowImage
 
 from conftest import invoke, open_picture
 from imgrestore.cards import weights_folder
+from imgrestore.cli.app import _common_options_first, app
 
 
 def run(*arguments: str | Path, stdin: bytes = b"", cwd: Path | None = None) -> subprocess.CompletedProcess[bytes]:
@@ -111,8 +114,39 @@ def test_mistakes_get_one_line_and_a_code(
 
 def test_common_options_may_stand_anywhere(picture: Path) -> None:
     assert run("restore", picture, "--model", "bicubic", "-q").stderr == b""
+    assert (
+        run("restore", "-rq0vn", picture, "--model", "bicubic", "--overwrite", "--files-from", os.devnull).stderr == b""
+    )
     done = run("restore", picture, "--model", "bicubick", "--debug")
     assert done.returncode == 2 and b"Traceback" in done.stderr
+
+
+def test_every_flag_of_one_letter_can_stand_in_a_bundle() -> None:
+    def flags(command: Any) -> set[str]:
+        below = (flags(child) for child in getattr(command, "commands", {}).values())
+        own = {o for p in command.params if getattr(p, "is_flag", False) for o in p.opts if len(o) == 2}
+        return own.union(*below)
+
+    assert flags(typer.main.get_command(app)) == {"-0", "-n", "-r", "-q", "-v"}
+    assert _common_options_first(["-rqn", "-oq", "--", "-rq"]) == ["-q", "-r", "-n", "-oq", "--", "-rq"]
+
+
+INTERRUPTED = """
+from imgrestore import inputs
+from imgrestore.cli import app
+
+def stopped(*_, **__):
+    raise KeyboardInterrupt
+
+inputs.find_images = stopped
+app.main()
+"""
+
+
+def test_an_interrupted_plan_says_so(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", INTERRUPTED, "restore", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"interrupted\n")
 
 
 def test_names_cannot_command_the_terminal(tmp_path: Path) -> None:
@@ -304,9 +338,23 @@ def test_inputs_from_a_list(photo_folder: Path, tmp_path: Path) -> None:
     arguments = ["restore", "--model", "bicubic", "--max-side", "150", "-o", tmp_path / "out", "--dry-run"]
     assert invoke(*arguments, "--files-from", lines)[1].count("->") == 4
     assert invoke(*arguments, "--files-from", zeros, "-0")[1].count("-> 150x") == 3
+    code, _, error = invoke(*arguments, "--files-from", zeros)
+    assert code == 2 and "holds names that end in NUL give -0" in error
     assert invoke(*arguments, "--files-from", tmp_path / "none")[0] == 1
     assert invoke(*arguments, "--scale", "2", "--width", "9", wanted[0])[0] == 2
     assert invoke("restore")[0] == 2
+
+
+def test_a_file_called_like_a_stream(picture: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(picture.parent)
+    code, stdout, _ = invoke("restore", "a.png", "-o", "./-", "--model", "bicubic")
+    assert code == 0 and stdout == "" and Path("-/a.png").is_file()
+    Path("-").rename("folder")
+    Path("a.png").rename("-")
+    assert invoke("restore", "./-", "-o", "b.png", "--model", "bicubic")[0] == 0
+    assert open_picture(Path("b.png")).size == (100, 80)
+    Path("list").write_text("./-\n")
+    assert invoke("restore", "--files-from", "list", "-o", "out/", "--model", "bicubic")[0] == 0
 
 
 def test_a_crop_is_a_part_of_the_full_result(picture: Path, tmp_path: Path) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 import traceback
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from imgrestore import __version__
 from imgrestore.allocation import keep_freed_memory
@@ -18,8 +20,24 @@ from imgrestore.errors import ImgrestoreError, UsageError
 
 _COMMON = frozenset(("-q", "--quiet", "-v", "--verbose", "--debug"))
 
+_BUNDLE = re.compile(r"-(?=.*[qv])[0nrqv]{2,}")
+"""Flags of one letter in one word, among them such an option."""
+
+
+class _Commands(TyperGroup):
+    """The commands; typer would end without a word when one is interrupted."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            console.say("interrupted")
+            raise typer.Exit(130) from None
+
+
 app = typer.Typer(
     name="imgrestore",
+    cls=_Commands,
     help="Restore photos: any size, no seams, nothing lost.",
     no_args_is_help=True,
     add_completion=False,
@@ -62,8 +80,12 @@ app.command("doctor")(doctor.doctor)
 def _common_options_first(arguments: list[str]) -> list[str]:
     """Let the options that concern every command stand anywhere before ``--``."""
     end = arguments.index("--") if "--" in arguments else len(arguments)
-    common = [word for word in arguments[:end] if word in _COMMON]
-    return [*common, *(word for word in arguments[:end] if word not in _COMMON), *arguments[end:]]
+    words = [part for word in arguments[:end] for part in _apart(word)]
+    return [*(word for word in words if word in _COMMON), *(w for w in words if w not in _COMMON), *arguments[end:]]
+
+
+def _apart(word: str) -> list[str]:
+    return [f"-{letter}" for letter in word[1:]] if _BUNDLE.fullmatch(word) else [word]
 
 
 def _open_closed_streams() -> None:
@@ -96,9 +118,6 @@ def main() -> None:
         console.error(problem)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)  # nothing is left to clean up
         sys.exit(2 if isinstance(problem, UsageError) else 1)
-    except KeyboardInterrupt:
-        console.say("interrupted")
-        sys.exit(130)
     except BrokenPipeError:
         sys.exit(141)
     except OSError as problem:

@@ -19,7 +19,7 @@ from imgrestore.cli import console
 from imgrestore.cli.options import Device, Json, MaxPixels, Memory, PrecisionOption, Tile, computing, parse_pixels
 from imgrestore.cli.outcome import Outcome
 from imgrestore.cli.signals import leaving_in_time
-from imgrestore.cli.sources import gathered, standard_input
+from imgrestore.cli.sources import gathered, path_of, standard_input
 from imgrestore.errors import ImgrestoreError, UsageError
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def restore(
     stdin = standard_input(given) if STREAM in given else None
     request = Request(
         given,
-        output=Path(output) if output is not None else None,
+        output=path_of(output) if output is not None else None,
         into_folder=output is not None and output.endswith(("/", os.sep)),
         recursive=recursive,
         globs=glob or [],

@@ -19,12 +19,12 @@ def gathered(arguments: Sequence[str], files_from: str | None, zero: bool) -> li
         zero: Whether names in the list end in NUL instead of a line's end.
 
     Raises:
-        UsageError: There is no list to end in NUL, or a name is empty.
+        UsageError: A name is empty, or names end in NUL without ``zero``, or there is no list that they could be in.
         InputError: The list cannot be read.
     """
     if "" in arguments:
         raise UsageError("the name of an input is empty", hint="a variable of the shell may be; . is this folder")
-    named = [Path(name) for name in arguments]
+    named = [path_of(name) for name in arguments]
     if files_from is None:
         if zero:
             raise UsageError(
@@ -35,8 +35,16 @@ def gathered(arguments: Sequence[str], files_from: str | None, zero: bool) -> li
         content = sys.stdin.buffer.read() if files_from == "-" else Path(files_from).read_bytes()
     except OSError as error:
         raise InputError(f"{files_from}: cannot be read ({error.strerror})") from None
+    if b"\0" in content and not zero:
+        raise UsageError(f"{files_from}: holds names that end in NUL", hint="give -0, too")
     names = content.split(b"\0") if zero else content.splitlines()
-    return list(dict.fromkeys([*named, *(Path(os.fsdecode(name)) for name in names if name)]))
+    return list(dict.fromkeys([*named, *(path_of(os.fsdecode(name)) for name in names if name)]))
+
+
+def path_of(name: str) -> Path:
+    """Return the path that a name stands for: ``-`` is a stream, ``./-`` a file, which :class:`Path` takes for one."""
+    path = Path(name)
+    return path.absolute() if name != "-" and str(path) == "-" else path
 
 
 def standard_input(inputs: Sequence[Path]) -> bytes:
