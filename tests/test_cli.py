@@ -345,6 +345,26 @@ def test_inputs_from_a_list(photo_folder: Path, tmp_path: Path) -> None:
     assert invoke("restore")[0] == 2
 
 
+def test_results_beside_their_photos_are_not_restored_again(tmp_path: Path, photo) -> None:
+    photos = {"a.png", "a_b.jpg", "a_restored.png"}
+    for name in photos:
+        PillowImage.fromarray(photo(8, 9)).save(tmp_path / name)
+
+    def inputs(*arguments: str | Path) -> set[str]:
+        code, stdout, _ = invoke("restore", *arguments, "--model", "bicubic", "--scale", "3", "--dry-run")
+        assert code == 0
+        return {Path(line.split(" -> ")[0]).name for line in stdout.splitlines()}
+
+    assert invoke("restore", tmp_path, "--model", "bicubic", "--scale", "2")[0] == 0
+    assert len(list(tmp_path.iterdir())) == 6 and inputs(tmp_path) == photos
+    assert "left out as results of earlier runs: 3;" in invoke("restore", tmp_path, "--model", "nearest", "-n")[2]
+    assert inputs(tmp_path, tmp_path / "a_bicubic_2x.png") == photos | {"a_bicubic_2x.png"}
+    assert len(inputs(tmp_path, "-o", tmp_path / "out")) == 6
+    for name in photos:
+        (tmp_path / name).unlink()
+    assert inputs(tmp_path) == {"a_bicubic_2x.png", "a_b_bicubic_2x.jpg", "a_restored_bicubic_2x.png"}
+
+
 def test_a_file_called_like_a_stream(picture: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(picture.parent)
     code, stdout, _ = invoke("restore", "a.png", "-o", "./-", "--model", "bicubic")

@@ -19,6 +19,7 @@ from imgrestore.inputs import Found, find
 from imgrestore.limits import asked_format, check_format
 from imgrestore.manifest import MANIFEST, Manifest
 from imgrestore.names import BESIDE, MIRRORED, RESTORED, SIZED, Template
+from imgrestore.provenance import Stamp
 from imgrestore.sizes import Target
 from imgrestore.tiling import Region
 
@@ -42,6 +43,7 @@ class Job:
         reading: What is accepted of the input.
         conversion: What the result's samples are, unlike the input's.
         replaces: Whether a file may be replaced that is at the output's place when it is finished.
+        stamped: Whether the input says of itself that it is a result.
     """
 
     source: Path
@@ -55,6 +57,7 @@ class Job:
     reading: ReadOptions = field(default_factory=ReadOptions)
     conversion: Conversion = field(default_factory=Conversion)
     replaces: bool = False
+    stamped: bool = False
 
     @property
     def data(self) -> Path | bytes:
@@ -74,10 +77,17 @@ class Job:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a batch will do, and which inputs it cannot do and why."""
+    """What a batch will do.
+
+    Attributes:
+        jobs: What is to be done.
+        failures: Which inputs cannot be done, and why.
+        earlier: How many files of folders are left out as results that stand beside their inputs.
+    """
 
     jobs: Sequence[Job]
     failures: Sequence[tuple[str, ImgrestoreError]]
+    earlier: int = 0
 
 
 @dataclass(frozen=True)
@@ -156,11 +166,12 @@ def plan(request: Request, choice: Choice | Remedies) -> Plan:
             planned.append((item, _job(item, request, choice, forced, single_file)))
         except Exception as error:  # whatever is wrong with one image, or with our code for it, ends no batch
             failures.append((str(item.source), _as_error(item.source, error)))
-    _check_collisions(job for _, job in planned)
-    jobs = _without_earlier_results(planned)
+    originals = _without_results_beside(planned) if request.output is None else planned
+    _check_collisions(job for _, job in originals)
+    jobs = _without_earlier_results(originals)
     _check_inputs_stay(jobs, [*(job.source for job in jobs), *(item.source for item in found if item.named)])
     _check_outputs(jobs, request)
-    return Plan(jobs, failures)
+    return Plan(jobs, failures, len(planned) - len(originals))
 
 
 def _as_error(path: Path | str, error: Exception) -> ImgrestoreError:
@@ -191,6 +202,17 @@ def _without_known_results(found: list[Found], output: Path | None) -> list[Foun
 def _below(folder: str, path: Path) -> str:
     """Return the path of a file below a folder as manifests write it; one that lies elsewhere begins with ``..``."""
     return Path(os.path.relpath(_place(path), folder)).as_posix()
+
+
+def _without_results_beside(planned: Sequence[tuple[Found, Job]]) -> list[tuple[Found, Job]]:
+    """Leave out files of a folder that say they are results, and whose names go on from those of their neighbours."""
+    originals = {(item.source.parent, item.source.stem) for item, job in planned if not job.stamped}
+
+    def made_here(path: Path) -> bool:
+        words = path.stem.split("_")
+        return any((path.parent, "_".join(words[:count])) in originals for count in range(1, len(words)))
+
+    return [(item, job) for item, job in planned if item.named or not (job.stamped and made_here(item.source))]
 
 
 def _without_earlier_results(planned: Sequence[tuple[Found, Job]]) -> list[Job]:
@@ -238,6 +260,7 @@ def _job(item: Found, request: Request, choice: Choice | Remedies, forced: Forma
         request.reading,
         request.conversion,
         request.overwrite,
+        Stamp.out_of(header.metadata.xmp) is not None,
     )
 
 

@@ -141,6 +141,8 @@ def restore(
         stdin=stdin,
     )
     planned = plan(request, choice)
+    if planned.earlier:
+        console.say(f"left out as results of earlier runs: {planned.earlier}; name them to restore them")
     _check_streams(planned, json=json, times=preserve_times)
     saving = SaveOptions(quality, subsampling, lossless)
     carrying = Carrying(None if no_stamp else _stamp(precision), strip_metadata, preserve_times)
