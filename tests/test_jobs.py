@@ -221,6 +221,8 @@ def test_choices_of_model_and_scale(tmp_path: Path) -> None:
 def test_target_sizes_keep_the_proportions(target: Target, size: tuple[int, int], here: Path) -> None:
     (job,) = plan(Request([Path("a.jpg")], target=target), BICUBIC).jobs
     assert (job.width, job.height) == size
+    told = "2x" if target == Target() else f"{size[0]}x{size[1]}"
+    assert job.destination == Path(f"a_bicubic_{told}.jpg"), "it states no factor that is not its own"
 
 
 @pytest.mark.parametrize(

@@ -279,7 +279,7 @@ def _destination(
         return output
     own = item.source.suffix
     extension = own if own.lower() in form.extensions else form.extensions[0]
-    own_name = RESTORED if isinstance(choice, Remedies) else SIZED if request.target.fixed else BESIDE
+    own_name = RESTORED if isinstance(choice, Remedies) else SIZED if request.target != Target() else BESIDE
     usual = MIRRORED if output is not None else own_name
     usual = usual.replace("{ext}", "_crop{ext}") if request.crop is not None else usual
     values = {

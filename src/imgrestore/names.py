@@ -16,7 +16,7 @@ BESIDE = "{stem}_{model}_{scale}x{ext}"
 """How outputs beside their inputs are called."""
 
 SIZED = "{stem}_{model}_{width}x{height}{ext}"
-"""The same where a size was asked for instead of an enlargement."""
+"""The same where a size, or a bound of it, was asked for."""
 
 RESTORED = "{stem}_restored{ext}"
 """The same where each photo's damage decides on the model."""

@@ -16,7 +16,9 @@ PrecisionOption = Annotated[
 Tile = Annotated[
     int | None, typer.Option("--tile", help="Side of a tile in input pixels; chosen from --memory.", min=1)
 ]
-Memory = Annotated[str | None, typer.Option("--memory", help="Budget for image data, such as 800M or 2G.")]
+Memory = Annotated[
+    str | None, typer.Option("--memory", help="Budget for image data, such as 800M or 2G; 1G by default.")
+]
 MaxPixels = Annotated[
     str, typer.Option("--max-pixels", help="Refuse photos of more pixels than this, such as 500M; none for no limit.")
 ]

@@ -37,10 +37,18 @@ def restore(
     output: Annotated[
         str | None, typer.Option("--output", "-o", help="A file, a folder, or -; beside each input by default.")
     ] = None,
-    model: Annotated[str | None, typer.Option("--model", "-m", help="Name of a model, or a .safetensors file.")] = None,
+    model: Annotated[
+        str | None,
+        typer.Option("--model", "-m", help="Name of a model, a .safetensors file, or several in turn: A+B."),
+    ] = None,
     task: Annotated[
         str | None,
-        typer.Option("--task", "-t", help="denoise, deblur or upscale; auto looks at each photo and picks."),
+        typer.Option(
+            "--task",
+            "-t",
+            help="denoise, deblur or upscale; auto, the default, looks at each photo and picks; "
+            "with a size, upscale is the default.",
+        ),
     ] = None,
     scale: Annotated[
         float | None, typer.Option("--scale", "-s", help="Enlargement; the model's own by default.")
