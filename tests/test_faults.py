@@ -212,6 +212,7 @@ def test_a_folder_that_must_not_be_written_to(photos: Path, monkeypatch: pytest.
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr("pathlib.Path.replace", refused)
+    monkeypatch.setattr("os.link", refused)
     code, _, stderr = restore("in", "-o", "out", *OPTIONS)
     assert code == 1 and stderr.count("cannot be written (Permission denied)") == 3 and not unfinished(Path("out"))
 
