@@ -15,6 +15,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from imgrestore.cards import Card
 from imgrestore.engine import Restorer
 from imgrestore.errors import ComputeError, ImgrestoreError, RecipeError, UsageError, WeightsError
 from imgrestore.losses.kl_gauss import KlGauss
@@ -27,7 +28,7 @@ from imgrestore.training.loop import Options, train
 from imgrestore.training.plan import Plan
 from imgrestore.training.run import Run
 from imgrestore.training.state import Training
-from imgrestore.weights import load_weights, save_weights
+from imgrestore.weights import build, load_weights, save_weights
 
 CPU = torch.device("cpu")
 FEW = ["batch=2", "images=1", "log_every=2", "checkpoint_every=3"]
@@ -229,8 +230,28 @@ def test_starting_from_earlier_weights(photo_folder: Path, tmp_path: Path) -> No
     assert torch.equal(training.model.tail.weight, before), "a layer of another shape stays fresh"
     with training.averaged() as model:
         assert torch.equal(model.head.weight, load_weights(earlier)[0].head.weight), "the average begins there too"
-    with pytest.raises(WeightsError, match="nothing in it fits"):
+    with pytest.raises(WeightsError, match="no layer of this resnet-sr fits"):
         fresh(tiny("resnet-sr-x4", "width=4", "steps=1")).start_from(earlier)
+    narrower = fresh(tiny("resnet-sr-x2", "width=4", "steps=1"))
+    with pytest.raises(WeightsError, match="no layer"):
+        narrower.start_from(earlier)  # its tail's bias fits
+
+
+def test_what_was_taken_over_is_told(photo_folder: Path, tmp_path: Path) -> None:
+    finish(small("steps=1"), photo_folder, tmp_path / "x2")
+    earlier = tmp_path / "x2" / "resnet-sr-x2.safetensors"
+    said: list[str] = []
+    warned: list[str] = []
+    for name in ("resnet-sr-x2", "resnet-sr-x4"):
+        run = tmp_path / f"from-x2-{name}"
+        for _ in train(
+            tiny(name, "steps=1"), photo_folder, run, Options(start=earlier), warn=warned.append, say=said.append
+        ):
+            pass
+    numbers = sum(tensor.numel() for tensor in load_file(earlier).values())
+    tail = sum(tensor.numel() for name, tensor in load_file(earlier).items() if name.startswith("tail"))
+    assert said == [f"took over {numbers:,} of {numbers:,} numbers from {earlier}"]
+    assert warned == [f"took over {numbers - tail:,} of {numbers:,} numbers from {earlier}"]
 
 
 def test_starting_from_a_network_that_counts_its_batches(photo_folder: Path, tmp_path: Path) -> None:
@@ -260,6 +281,19 @@ def test_growing_from_earlier_weights(photo_folder: Path, tmp_path: Path) -> Non
     wide.advance([(lq, gt)])
     changed = {name for name, tensor in wide.model.state_dict().items() if not torch.equal(tensor, before[name])}
     assert {"body.2.second.weight", "tail.weight"} <= changed, "what is new takes part in learning"
+
+
+def test_a_deblurring_network_grows_from_a_denoiser_of_the_same_fold(tmp_path: Path) -> None:
+    def laid(card: dict[str, int], *larger: str) -> bool:
+        earlier, path = build("resnet-denoise", card), tmp_path / "denoiser.safetensors"
+        save_weights(path, earlier.state_dict(), Card("resnet-denoise", card))
+        training = fresh(tiny("resnet-deblur", "width=12", "blocks=2", "steps=1", *larger))
+        return training.start_from(path).whole
+
+    assert laid({"scale": 1, "width": 8, "blocks": 1})
+    assert laid({"width": 8, "blocks": 1}), "a card may be older than a dimension"
+    with pytest.raises(WeightsError, match="no layer"):
+        laid({"width": 8, "blocks": 1}, "fold=4")
 
 
 def test_runs_are_not_mixed_up(photo_folder: Path, tmp_path: Path) -> None:

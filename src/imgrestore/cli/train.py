@@ -120,7 +120,10 @@ def _run(recipe: Recipe, data: Path, folder: Path, options: Any, stop: _Stop, js
     step, steps, done, seen = 0, recipe.training.steps, 0.0, 0
     warn = console.warn if here().first else lambda line: None
     with console.meter(recipe.name, 1, "it") as meter:
-        for progress in training(recipe, data, folder, options, stopped=lambda: bool(stop.number), warn=warn):
+        steps_of = training(
+            recipe, data, folder, options, stopped=lambda: bool(stop.number), warn=warn, say=console.say
+        )
+        for progress in steps_of:
             if not seen:
                 meter.begin(max(0, progress.step - 1))
             seen += 1

@@ -29,7 +29,6 @@ class RestorationModel(nn.Module):
         resampler: Name of the kernel if the model is nothing but a resampler, which works at any factor; else None.
         activation_bytes: Memory needed per input pixel of a tile in float32, in bytes.
         stages: What can be trained one after the other; ``joint`` trains all that is not for a later stage.
-        growing: Dimensions in which the network may be larger than one whose weights its training begins with.
     """
 
     scale: float = 1
@@ -41,7 +40,6 @@ class RestorationModel(nn.Module):
     resampler: str | None = None
     activation_bytes: int = 256
     stages: tuple[str, ...] = ("joint",)
-    growing: tuple[str, ...] = ()
 
     @property
     def exact(self) -> bool:
@@ -59,6 +57,10 @@ class RestorationModel(nn.Module):
         and ``logvar`` (N, D), one that tells clusters apart ``assignment`` (N, K), which sums to one for each image.
         """
         return {"restored": self(lq)}
+
+    def grown(self, earlier: RestorationModel) -> bool:
+        """Return whether this is the other network but for its size, so that the other one can be laid into it."""
+        return False
 
     def enter(self, stage: str) -> None:
         """Make ready for a stage of training: what is not trained in it has ``requires_grad`` off.

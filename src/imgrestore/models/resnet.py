@@ -38,8 +38,6 @@ class ResidualBlock(nn.Module):
 class _ResNet(RestorationModel):
     """A trunk of residual blocks that starts as doing nothing."""
 
-    growing = ("width", "blocks")
-
     def __init__(self, fold: int, spread: int, width: int, blocks: int) -> None:
         """Build for inputs folded ``fold`` times and outputs unfolded ``spread`` times, along each axis."""
         super().__init__()
@@ -56,6 +54,10 @@ class _ResNet(RestorationModel):
             nn.init.zeros_(block.second.bias)  # type: ignore[union-attr, arg-type]
         nn.init.normal_(self.tail.weight, std=1e-3)
         nn.init.zeros_(self.tail.bias)  # type: ignore[arg-type]
+
+    def grown(self, earlier: RestorationModel) -> bool:
+        """Width and blocks may grow, whatever the networks are trained for."""
+        return type(earlier) is type(self) and (earlier.fold, earlier.spread) == (self.fold, self.spread)
 
     def detail(self, lq: Tensor) -> Tensor:
         """Return what the trunk adds to the skip as sub-pixels, (N, 3 spread^2, H / fold, W / fold)."""

@@ -26,6 +26,7 @@ from imgrestore.errors import ComputeError, UsageError
 from imgrestore.evaluation import Pair, baselines, evaluate
 from imgrestore.recipes.recipe import Recipe
 from imgrestore.report import Report, Score
+from imgrestore.training.beginning import Taken
 from imgrestore.training.data import TrainingData, on_gpu, read_data
 from imgrestore.training.page import SHOWN, Sample, draw_run, draw_samples
 from imgrestore.training.plan import Plan
@@ -95,6 +96,7 @@ def train(
     *,
     stopped: Callable[[], bool] = lambda: False,
     warn: Callable[[str], None] = lambda line: None,
+    say: Callable[[str], None] = lambda line: None,
 ) -> Iterator[Progress]:
     """Train a recipe, reporting after every step.
 
@@ -104,7 +106,8 @@ def train(
         run: Folder of the run, see :mod:`imgrestore.training.run`.
         options: How to carry it out.
         stopped: Asked after every step; once it says True, in any process, the run stops with a checkpoint.
-        warn: Told of every file of the data that cannot be used.
+        warn: Told of every file of the data that cannot be used, and of earlier weights that do not fit.
+        say: Told what was taken over from earlier weights.
 
     Yields:
         The state after each step, and once more when the weights of a finished run have been written.
@@ -127,7 +130,10 @@ def train(
     if options.workers and not found.samples.pictures.portable:
         warn("the system shares too little memory with workers (/dev/shm): batches are made between the steps")
     with joined(local_device(options.device)) as processes:
-        yield from _Loop(recipe, found, folder, options, processes, stopped).steps()
+        loop = _Loop(recipe, found, folder, options, processes, stopped)
+        if taken := loop.open():
+            (say if taken.whole else warn)(str(taken))
+        yield from loop.steps()
 
 
 class _Loop:
@@ -155,7 +161,6 @@ class _Loop:
         self.pace = _Pace()
 
     def steps(self) -> Iterator[Progress]:
-        self._open()
         state = "stopped"
         try:
             yield from self._train()
@@ -169,17 +174,18 @@ class _Loop:
             self.processes.wait()
             yield self._progress({})
 
-    def _open(self) -> None:
+    def open(self) -> Taken | None:
+        """Make the run ready for its next step, and return what it begins with if that is earlier weights."""
         training, options = self.training, self.options
+        taken = training.start_from(options.start) if options.start else None
         if options.resume:
             training.load(self.run.checkpoint)
         else:
-            if options.start is not None:
-                training.start_from(options.start)
             training.rehearse(self.share[0])  # what does not fit together shows before anything is written
         if self.processes.first:
             self.run.go_on(training.step) if options.resume else self.run.begin(training)
         self.processes.wait()
+        return taken
 
     def _train(self) -> Iterator[Progress]:
         training, accumulate = self.training, self.recipe.optimizer.accumulate

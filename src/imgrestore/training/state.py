@@ -20,9 +20,10 @@ from imgrestore.errors import ComputeError, RecipeError, UsageError, WeightsErro
 from imgrestore.files import write_atomically
 from imgrestore.models.contract import RestorationModel
 from imgrestore.recipes.recipe import Recipe, difference
+from imgrestore.training.beginning import Taken, take_over
 from imgrestore.training.objective import Objective
 from imgrestore.training.plan import Plan, Stage, check_stages
-from imgrestore.weights import build, load_weights
+from imgrestore.weights import build
 
 
 class Training:
@@ -239,29 +240,11 @@ class Training:
                     torch._foreach_copy_(parameters, current)
             self.model.train()
 
-    def start_from(self, path: Path) -> None:
-        """Take over all numbers of earlier weights that fit in name and shape.
-
-        If the network is the same but for dimensions in which it can grow, the earlier one is laid into it, and it
-        computes the same at first.
-
-        Raises:
-            WeightsError: Nothing fits.
-        """
-        model, card = load_weights(path)
-        earlier, own = model.state_dict(), self.model.state_dict()
-        differing = {name for name, _ in self.recipe.dimensions.items() ^ card.dimensions.items()}
-        grows = card.model == self.recipe.model_name and differing <= set(self.model.growing)
-        known = {name: (own[name], tensor) for name, tensor in earlier.items() if name in own}
-        fitting = {
-            name: tensor if mine.shape == tensor.shape else _laid_into(mine, tensor)
-            for name, (mine, tensor) in known.items()
-            if mine.shape == tensor.shape or (grows and all(map(int.__ge__, mine.shape, tensor.shape)))
-        }
-        if not fitting:
-            raise WeightsError(f"{path}: nothing in it fits {self.recipe.model_name}")
-        self.model.load_state_dict(own | fitting)
+    def start_from(self, path: Path) -> Taken:
+        """Begin with earlier weights, as far as they fit; see :func:`take_over`."""
+        taken = take_over(self.model, path)
         self._enter(self.stage)
+        return taken
 
     def save(self, path: Path) -> None:
         """Write everything needed to go on, all or nothing."""
@@ -321,15 +304,3 @@ class Training:
 def _laid_out_like(parameter: Tensor, state: Tensor) -> Tensor:
     """Return an optimiser's tensor in the memory format of its parameter, which keeps its steps quick."""
     return torch.empty_like(parameter).copy_(state) if state.shape == parameter.shape else state
-
-
-def _laid_into(fresh: Tensor, earlier: Tensor) -> Tensor:
-    """Lay weights into larger ones so that the old outputs do not see the new inputs yet.
-
-    T. Chen et al., "Net2Net: Accelerating Learning via Knowledge Transfer", ICLR 2016, arXiv:1511.05641, has copies of
-    old channels where new ones stay as they were drawn here.
-    """
-    grown = fresh.clone()
-    grown[: len(earlier)] = 0
-    grown[tuple(slice(side) for side in earlier.shape)] = earlier
-    return grown
