@@ -238,6 +238,7 @@ def test_evaluate_prints_tables_and_holds_gates(photo_folder: Path) -> None:
     assert code == 0 and table["means"].keys() == {"nearest", "bicubic", "resnet-sr"} and table["images"] == 6
     assert "BT.601" in stderr and "met: resnet-sr" in stderr
     assert invoke(*arguments, "--require", "psnr >= bicubic + 90")[0] == 1
+    assert invoke(*arguments, "--model", "bicubic", "--require", "psnr > bicubic")[0] == 0
     assert invoke(*arguments, "--csv")[1].startswith("image,method,psnr,ssim,ms_ssim\n")
     assert invoke(*arguments, "--markdown")[1].startswith("| method | psnr |")
 

@@ -106,23 +106,44 @@ REPORT = Report(
     ],
 )
 def test_requirements(text: str, met: bool) -> None:
-    assert Requirement.parse(text).check(REPORT, "ours")[0] is met
+    assert Requirement.parse(text, REPORT.metrics, REPORT.methods).check(REPORT, "ours")[0] is met
+
+
+@pytest.mark.parametrize(
+    ("text", "other", "number"),
+    [
+        ("psnr > input-1", "input", -1),
+        ("psnr > cae-small-882-a + 2", "cae-small-882-a", 2),
+        ("psnr > fourier-ae-fc-10", "fourier-ae-fc-10", 0),
+        ("psnr > fourier-ae-fc - 10", "fourier-ae-fc", -10),
+        ("psnr > a+b", "a+b", 0),
+        ("psnr > a+b+0.5", "a+b", 0.5),
+        ("psnr > net (v1.2.safetensors) - 3", "net (v1.2.safetensors)", -3),
+        ("psnr > v1.2", "v1.2", 0),
+        ("psnr > 1.2", "", 1.2),
+    ],
+)
+def test_requirements_name_methods_as_tables_do(text: str, other: str, number: float) -> None:
+    methods = ["input", "cae-small-882-a", "fourier-ae-fc", "fourier-ae-fc-10", "a+b", "net (v1.2.safetensors)", "v1.2"]
+    requirement = Requirement.parse(text, ["psnr"], methods)
+    assert (requirement.other, requirement.number) == (other, number)
 
 
 def test_requirements_that_make_no_sense() -> None:
     for text in ("psnr", "psnr >= ", ">= 3", "psnr == 3", "psnr >= bicubic * 2"):
         with pytest.raises(UsageError, match="not understood"):
-            Requirement.parse(text)
+            Requirement.parse(text, REPORT.metrics, REPORT.methods)
     with pytest.raises(UsageError, match="no metric 'pnsr' here; did you mean 'psnr'"):
-        Requirement.parse("pnsr > 3").among(REPORT.metrics, REPORT.methods)
+        Requirement.parse("pnsr > 3", REPORT.metrics, REPORT.methods)
     with pytest.raises(UsageError, match="no method 'bicubik' here; did you mean 'bicubic'"):
-        Requirement.parse("psnr > bicubik").among(REPORT.metrics, REPORT.methods)
-    for text, other, number in (("psnr > input-1", "input", -1), ("psnr > cae-small-882-a + 2", "cae-small-882-a", 2)):
-        requirement = Requirement.parse(text).among(["psnr"], ["input", "cae-small-882-a"])
-        assert (requirement.other, requirement.number) == (other, number)
-    requirement = Requirement.parse("psnr > fourier-ae-fc-10").among(["psnr"], ["fourier-ae-fc", "fourier-ae-fc-10"])
-    assert (requirement.other, requirement.number) == ("fourier-ae-fc-10", 0)
-    Requirement.parse("psnr > bicubic").among(REPORT.metrics, REPORT.methods)
+        Requirement.parse("psnr > bicubik", REPORT.metrics, REPORT.methods)
+
+
+def test_no_method_is_compared_with_itself() -> None:
+    requirement = Requirement.parse("psnr > bicubic", REPORT.metrics, REPORT.methods)
+    assert requirement.checked(["bicubic", "ours"]) == ["ours"]
+    with pytest.raises(UsageError, match="compares bicubic with itself"):
+        requirement.checked(["bicubic"])
 
 
 def test_a_report_in_all_its_forms() -> None:

@@ -8,7 +8,7 @@ import json
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from imgrestore.errors import UsageError, nearest
 
@@ -110,10 +110,10 @@ def _plain(value: float) -> float | str | None:
     return "inf" if math.isinf(value) else value
 
 
-_REQUIREMENT = re.compile(
-    r"\s*(?P<metric>\w+)\s*(?P<sign>>=|<=|>|<)\s*"
-    r"(?:(?P<number>[-+]?\d+(?:\.\d+)?)|(?P<other>[A-Za-z][\w-]*?)\s*(?:(?P<shift>[-+]\s*\d+(?:\.\d+)?))?)\s*"
-)
+_REQUIREMENT = re.compile(r"\s*(?P<metric>\w+)\s*(?P<sign>>=|<=|>|<)\s*(?P<bound>\S.*?)\s*")
+_NUMBER = r"\d+(?:\.\d+)?"
+_UNKNOWN = r"[A-Za-z][\w-]*?"
+"""What looks like the name of a method, though none has it."""
 
 
 @dataclass(frozen=True)
@@ -135,33 +135,38 @@ class Requirement:
     number: float
 
     @classmethod
-    def parse(cls, text: str) -> Requirement:
-        """Read a requirement.
+    def parse(cls, text: str, metrics: Sequence[str], methods: Sequence[str]) -> Requirement:
+        """Read a requirement as it is meant where these are measured: ``net-2`` may be a method, or ``net`` less 2.
 
         Raises:
-            UsageError: It is not of the form ``METRIC SIGN METHOD [+ NUMBER]`` or ``METRIC SIGN NUMBER``.
+            UsageError: It is not of the form ``METRIC SIGN METHOD [+ NUMBER]`` or ``METRIC SIGN NUMBER``, or there is
+                no such metric or method.
         """
         match = _REQUIREMENT.fullmatch(text)
-        if match is None:
+        names = "|".join([*map(re.escape, sorted(methods, key=len, reverse=True)), _UNKNOWN])
+        form = rf"(?P<number>[-+]?{_NUMBER})|(?P<other>{names})\s*(?P<shift>[-+]\s*{_NUMBER})?"
+        bound = re.fullmatch(form, match["bound"]) if match else None
+        if match is None or bound is None:
             raise UsageError(
                 f"--require {text!r}: not understood", hint="write for example 'psnr >= bicubic + 0.3' or 'ssim > 0.9'"
             )
-        number = match["number"] or (match["shift"] or "0").replace(" ", "")
-        return cls(text.strip(), match["metric"], match["sign"], match["other"] or "", float(number))
+        metric, other = match["metric"], bound["other"] or ""
+        for kind, name, known in (("metric", metric, metrics), ("method", other, methods)):
+            if name and name not in known:
+                raise UsageError(f"--require {text!r}: no {kind} {name!r} here{nearest(name, known)}")
+        number = bound["number"] or (bound["shift"] or "0").replace(" ", "")
+        return cls(text.strip(), metric, match["sign"], other, float(number))
 
-    def among(self, metrics: Sequence[str], methods: Sequence[str]) -> Requirement:
-        """Return the requirement as it is meant where these are measured: ``net-2`` may be a method, or ``net`` less 2.
+    def checked(self, methods: Sequence[str]) -> list[str]:
+        """Return which of some methods it is about: all but the one that they are compared with.
 
         Raises:
-            UsageError: There is no such metric or method.
+            UsageError: There is no other.
         """
-        named = self.text.partition(self.sign)[2].strip()
-        if named in methods:
-            return replace(self, other=named, number=0.0)
-        for kind, name, known in (("metric", self.metric, metrics), ("method", self.other, methods)):
-            if name and name not in known:
-                raise UsageError(f"--require {self.text!r}: no {kind} {name!r} here{nearest(name, known)}")
-        return self
+        found = [method for method in methods if method != self.other]
+        if not found:
+            raise UsageError(f"--require {self.text!r}: compares {self.other} with itself", hint="name another --model")
+        return found
 
     def check(self, report: Report, method: str) -> tuple[bool, str]:
         """Return whether a method of the report meets it, and the comparison in numbers."""
