@@ -16,7 +16,8 @@ import typer
 from PIL import Image as PillowImage
 
 from conftest import invoke, open_picture
-from imgrestore.cards import weights_folder
+from imgrestore import api
+from imgrestore.cards import read_card, weights_folder
 from imgrestore.cli.app import _common_options_first, app
 
 
@@ -253,6 +254,37 @@ def test_evaluate_degrades_as_told(photo_folder: Path) -> None:
     assert (code, same) == (0, standard)
     without = json.loads(invoke(*arguments, *told[:2])[1])["means"]
     assert [*without] == ["input", "unsharp"] and without["unsharp"]["psnr"] > without["input"]["psnr"] + 1
+
+
+def test_scores_are_recorded_beside_those_of_other_low_quality_images(photo_folder: Path, tmp_path: Path) -> None:
+    weights = tmp_path / "mine.safetensors"
+    weights.write_bytes((weights_folder() / "resnet-denoise.safetensors").read_bytes())
+    before = read_card(weights).scores
+    arguments = ["evaluate", "--model", weights, "--data", photo_folder, "--record"]
+    assert invoke(*arguments)[0] == 0
+    stderr = invoke(*arguments, "--lq", photo_folder)[2]
+    assert "photos: 6 images, low quality from photos;" in stderr
+    assert [score["data"] for score in read_card(weights).scores[len(before) :]] == [
+        "photos sigma 25",
+        "photos, low quality from photos",
+    ]
+
+
+def test_a_precision_is_measured_once(photo_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    weights = tmp_path / "mine.safetensors"
+    weights.write_bytes((weights_folder() / "resnet-denoise.safetensors").read_bytes())
+    made: list[dict[str, object]] = []
+    prepare = api.prepare
+
+    def noted(choice, **options: object):
+        made.append(options)
+        return prepare(choice, **options)
+
+    monkeypatch.setattr(api, "prepare", noted)
+    options = ["--precision", "bf16", "--tile", "64", "--memory", "300M"]
+    assert invoke("evaluate", "--model", weights, "--data", photo_folder, "--record", *options)[0] == 0
+    told = {"device": "auto", "tile": 64, "memory": 300 * 2**20}
+    assert made == [told | {"precision": "bf16"}, told | {"precision": "fp32"}]
 
 
 def test_clean_images_can_be_given(photo_folder: Path) -> None:

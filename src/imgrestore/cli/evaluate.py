@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,7 +17,7 @@ from imgrestore.errors import UsageError
 
 if TYPE_CHECKING:
     from imgrestore.engine import Restorer
-    from imgrestore.evaluation import Pair
+    from imgrestore.evaluation import Pair, Restore
     from imgrestore.report import Report, Requirement
 
 
@@ -89,6 +89,7 @@ def evaluate(
             "--lq gives the low-quality images: nothing degrades them", hint="leave out --degrade, --sigma, --classical"
         )
     folder = data[0]
+    from imgrestore.api import prepare
     from imgrestore.evaluation import baselines, classical_methods
     from imgrestore.metrics import METRICS, PROTOCOLS
     from imgrestore.report import Requirement
@@ -106,20 +107,30 @@ def evaluate(
     measured = (*baselines(factor), *also, *choices)
     requirements = [Requirement.parse(text, tuple(METRICS), measured) for text in require or []]
     checks = [(each, method) for each in requirements for method in each.checked(list(choices))]
-    made = [] if lq else _made(first.entry.task, degrade or [], sigma)
-    restorers = _restorers(choices, device, computing(precision, tile, memory))
-    report = _measure(restorers, pairs, factor, chosen, tuple(METRICS), classical)
-    made_for = " ".join([f"degraded for {first.entry.task} x{factor}", *made])
-    degraded = f"low-quality images from {lq}" if lq else made_for
-    note = f"{folder.resolve().name}: {len(pairs)} images, {degraded}; protocol {chosen}: {PROTOCOLS[chosen]}"
-    console.say(note)
+
+    def ready(choice: Choice, **changes: object) -> Restorer:
+        return prepare(choice, device=device, **(computing(precision, tile, memory) | changes))
+
+    restorers = {label: ready(choice) for label, choice in choices.items()}
+    ours = {label: restorer.restore_tensor for label, restorer in restorers.items()}
+
+    def methods(pair: Pair) -> dict[str, Restore]:
+        return {**baselines(factor), **(classical_methods(pair) if classical else {}), **ours}
+
+    report = _measure(methods, pairs, chosen, tuple(METRICS))
+    name, made = folder.resolve().name, _made(first.entry.task, degrade or [], sigma)
+    degraded, about = " ".join([f"degraded for {first.entry.task} x{factor}", *made]), " ".join([name, *made])
+    if lq is not None:
+        degraded = f"low quality from {lq.resolve().name}"
+        about = f"{name}, {degraded}"
+    console.say(f"{name}: {len(pairs)} images, {degraded}; protocol {chosen}: {PROTOCOLS[chosen]}")
     console.table(report.rows(), to_stderr=True)
     for wanted, text in ((json, report.to_json), (csv, report.to_csv), (markdown, report.to_markdown)):
         if wanted:
             console.result(text())
     if record:
         for label, choice in choices.items():
-            _record(choice, label, report, " ".join([folder.resolve().name, *made]), pairs, device)
+            _record(choice, label, report, about, pairs, restorers[label].precision, ready)
     _gate(checks, report)
 
 
@@ -146,34 +157,29 @@ def _made(task: str, degrade: list[str], sigma: float | None) -> list[str]:
     return [*happened, *([] if level is None else [f"sigma {level:g}"])]
 
 
-def _restorers(choices: dict[str, Choice], device: str, options: dict[str, object]) -> dict[str, Restorer]:
-    from imgrestore.api import prepare
-
-    return {label: prepare(choice, device=device, **options) for label, choice in choices.items()}
-
-
 def _measure(
-    restorers: dict[str, Restorer],
-    pairs: list[Pair],
-    scale: int,
-    protocol: str,
-    metrics: Sequence[str],
-    classical: bool = False,
+    methods: Callable[[Pair], dict[str, Restore]], pairs: list[Pair], protocol: str, metrics: Sequence[str]
 ) -> Report:
-    from imgrestore.evaluation import baselines, classical_methods, evaluate
+    from imgrestore.evaluation import evaluate
     from imgrestore.report import Report, Score
 
-    ours = {label: restorer.restore_tensor for label, restorer in restorers.items()}
     scores: list[Score] = []
     with console.meter("measuring", len(pairs), "images") as meter:
         for pair in pairs:
-            methods = {**baselines(scale), **(classical_methods(pair) if classical else {}), **ours}
-            scores += evaluate(methods, [pair], protocol, metrics)  # type: ignore[arg-type]
+            scores += evaluate(methods(pair), [pair], protocol, metrics)  # type: ignore[arg-type]
             meter.advance(1)
     return Report(scores, protocol)
 
 
-def _record(choice: Choice, label: str, report: Report, data: str, pairs: list[Pair], device: str) -> None:
+def _record(
+    choice: Choice,
+    label: str,
+    report: Report,
+    data: str,
+    pairs: list[Pair],
+    measured: str,
+    ready: Callable[..., Restorer],
+) -> None:
     """Write the scores into the card of the weights, and what bf16 costs on the same images."""
     from imgrestore.evaluation import card_score
     from imgrestore.weights import update_card
@@ -187,15 +193,18 @@ def _record(choice: Choice, label: str, report: Report, data: str, pairs: list[P
     if choice.scale != choice.network_scale:
         console.warn(f"{label} is a {choice.network_scale:g}x network; scores at {choice.scale:g}x are not recorded")
         return
-    psnr = {}
-    for precision in ("fp32", "bf16"):
-        restorers = _restorers({label: choice}, device, {"precision": precision})
-        measured = _measure(restorers, pairs, int(choice.scale), report.protocol, ("psnr",))
-        psnr[precision] = measured.mean(label, "psnr")
+    psnr = {measured: report.mean(label, "psnr")}
+    for precision in sorted({"fp32", "bf16"} - psnr.keys()):
+        psnr[precision] = _mean_psnr(ready(choice, precision=precision), pairs, report.protocol)
     score = card_score(report, label, data, len(pairs))
     loss = max(choice.card.bf16_loss_db or 0.0, round(psnr["fp32"] - psnr["bf16"], 4))
     update_card(choice.weights, scores=choice.card.scores_with(score), bf16_loss_db=loss)
     console.say(f"recorded in {choice.weights.name}; bf16 costs {psnr['fp32'] - psnr['bf16']:.4f} dB here")
+
+
+def _mean_psnr(restorer: Restorer, pairs: list[Pair], protocol: str) -> float:
+    report = _measure(lambda _: {"model": restorer.restore_tensor}, pairs, protocol, ("psnr",))
+    return report.mean("model", "psnr")
 
 
 def _gate(checks: list[tuple[Requirement, str]], report: Report) -> None:
