@@ -9,6 +9,14 @@ from conftest import open_picture, random_model
 from imgrestore.comparison import Subject, compare_photo, most_different
 from imgrestore.engine import Restorer
 from imgrestore.errors import InputError
+from imgrestore.evaluation import (
+    baselines,
+    degraded_pairs,
+    evaluate,
+    standard_degradations,
+    standard_protocol,
+)
+from imgrestore.report import Report
 from imgrestore.sheet import draw_sheet, save_sheet
 
 
@@ -34,6 +42,25 @@ def test_a_comparison_with_ground_truth_becomes_a_picture(tmp_path: Path, photo)
     save_sheet(sheet, tmp_path / "sheet.png")
     assert np.array_equal(np.asarray(open_picture(tmp_path / "sheet.png")), sheet)
     assert sheet.shape[1] > 4 * 300 and (sheet < 100).any(axis=2).mean() > 0.001
+
+
+@pytest.mark.parametrize(("task", "scale", "mark"), [("upscale", 2, " (y)"), ("deblur", 1, "")])
+def test_figures_are_those_of_evaluate(task: str, scale: int, mark: str, tmp_path: Path, photo) -> None:
+    PillowImage.fromarray(photo(120, 160)).save(tmp_path / "x.png")
+    [pair] = degraded_pairs(tmp_path, standard_degradations(task, scale), scale)
+    protocol = standard_protocol(task)
+    report = Report(list(evaluate(baselines(scale), [pair], protocol, ["psnr", "ssim"])), protocol)
+    subject = Subject.load(tmp_path / "x.png", None, True, task, scale)
+    shown = compare_photo(subject, {}, scale, 0, 64, protocol).scores
+    assert shown == {
+        name: f"{report.mean(name, 'psnr'):.2f} dB  SSIM {report.mean(name, 'ssim'):.3f}{mark}"
+        for name in baselines(scale)
+    }
+
+
+def test_no_places_need_no_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "stack", None)
+    assert most_different([torch.zeros(3, 9, 9)] * 2, 0, 4) == []
 
 
 def test_small_photos_and_no_truth(tmp_path: Path, photo) -> None:

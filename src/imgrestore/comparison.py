@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +16,7 @@ from imgrestore.engine import Restorer
 from imgrestore.errors import InputError, UsageError
 from imgrestore.evaluation import Pair, baselines, standard_degradations, to_tensor
 from imgrestore.image import scaled_size
-from imgrestore.metrics import psnr, ssim
+from imgrestore.metrics import Protocol, psnr, ssim
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,12 @@ class Comparison:
 
 
 def compare_photo(
-    subject: Subject, restorers: Mapping[str, Restorer], scale: float, crops: int, crop_size: int
+    subject: Subject,
+    restorers: Mapping[str, Restorer],
+    scale: float,
+    crops: int,
+    crop_size: int,
+    protocol: Protocol = "rgb",
 ) -> Comparison:
     """Restore a photo by the baselines and by every restorer.
 
@@ -91,21 +97,25 @@ def compare_photo(
         scale: Enlargement.
         crops: How many places to zoom into.
         crop_size: Side of such a place in pixels of the result.
+        protocol: How figures are taken, as :func:`imgrestore.evaluation.evaluate` takes them.
     """
     size = scaled_size(subject.lq.shape[2], subject.lq.shape[1], scale)
     methods = {**baselines(scale), **{name: restorer.restore_tensor for name, restorer in restorers.items()}}
     panels = {name: method(subject.lq).clamp(0, 1) for name, method in methods.items()}
     scores = {}
     if subject.gt is not None:
-        scores = {
-            name: f"{psnr(panel, subject.gt):.2f} dB  SSIM {ssim(panel, subject.gt):.3f}"
-            for name, panel in panels.items()
-        }
+        scores = {name: _figures(panel, subject.gt, protocol, scale) for name, panel in panels.items()}
     telling = [panel for name, panel in panels.items() if name != "nearest" or len(panels) == 2]
     boxes = most_different(telling, crops, min(crop_size, *size))
     if subject.gt is not None:
         panels["ground truth"] = subject.gt
     return Comparison(subject.name, panels, boxes, scores)
+
+
+def _figures(panel: Tensor, gt: Tensor, protocol: Protocol, scale: float) -> str:
+    border = math.ceil(scale)
+    taken = f"{psnr(panel, gt, protocol, border):.2f} dB  SSIM {ssim(panel, gt, protocol, border):.3f}"
+    return f"{taken} (y)" if protocol == "y" else taken
 
 
 def most_different(panels: list[Tensor], count: int, side: int) -> list[tuple[int, int, int]]:
@@ -114,6 +124,8 @@ def most_different(panels: list[Tensor], count: int, side: int) -> list[tuple[in
     Returns:
         Top, left and side of at most ``count`` squares, the most different first.
     """
+    if not count:
+        return []
     spread = torch.stack(panels).std(dim=0, correction=0).mean(dim=0)
     means = avg_pool2d(spread[None, None], side, stride=max(1, side // 4))[0, 0]
     step = max(1, side // 4)
@@ -124,4 +136,4 @@ def most_different(panels: list[Tensor], count: int, side: int) -> list[tuple[in
             boxes.append((top, left, side))
         if len(boxes) == count:
             break
-    return boxes[:count]
+    return boxes

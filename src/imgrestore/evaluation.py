@@ -161,6 +161,11 @@ STANDARD_BLUR = "gaussian-blur:sigma=1.6"
 """Blur that models are measured on when none is named."""
 
 
+def standard_protocol(task: str) -> Protocol:
+    """Return the protocol that models of a task are measured under when none is named."""
+    return "y" if task == "upscale" else "rgb"
+
+
 def standard_degradations(task: str, scale: int, sigma: float | None = None) -> list[Degradation]:
     """Return what makes test images out of ground truth when no low-quality images are given.
 

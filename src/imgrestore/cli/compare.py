@@ -50,13 +50,15 @@ def compare(
 
     from imgrestore.api import prepare
     from imgrestore.comparison import Subject, compare_photo
+    from imgrestore.evaluation import standard_protocol
     from imgrestore.sheet import draw_sheet, save_sheet
 
     restorers = {label: prepare(choice, device=device, precision=precision) for label, choice in choices.items()}
+    protocol = standard_protocol(first.entry.task)
     comparisons = []
     for i, photo in enumerate(photos):
         subject = Subject.load(photo, truth[i] if truth else None, degrade, first.entry.task, first.scale)
-        comparisons.append(compare_photo(subject, restorers, first.scale, crops, crop_size))
+        comparisons.append(compare_photo(subject, restorers, first.scale, crops, crop_size, protocol))
         for method, scores in comparisons[-1].scores.items():
             console.detail(f"{photo} {method}: {scores}")
     save_sheet(draw_sheet(comparisons), output)

@@ -90,7 +90,7 @@ def evaluate(
         )
     folder = data[0]
     from imgrestore.api import prepare
-    from imgrestore.evaluation import baselines, classical_methods
+    from imgrestore.evaluation import baselines, classical_methods, standard_protocol
     from imgrestore.metrics import METRICS, PROTOCOLS
     from imgrestore.report import Requirement
 
@@ -99,7 +99,7 @@ def evaluate(
     if not float(first.scale).is_integer():
         raise UsageError(f"scale must be a whole number here, got {first.scale:g}")
     factor = int(first.scale)
-    chosen = protocol or ("y" if first.entry.task == "upscale" else "rgb")
+    chosen = protocol or standard_protocol(first.entry.task)
     if chosen not in PROTOCOLS:
         raise UsageError(f"no protocol is called {chosen!r}", hint=f"use {' or '.join(PROTOCOLS)}")
     pairs = _pairs(folder, lq, first, factor, degrade or [], sigma)
