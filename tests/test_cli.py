@@ -101,6 +101,7 @@ def test_a_folder_with_bad_files(tmp_path: Path, photo) -> None:
         (["compare", "a.png", "--model", "bicubic", "-o", "x.jpg"], 2, "is a PNG"),
         (["compare", "a.png", "--model", "bicubic", "-o", "a.png"], 1, "exists already"),
         (["models", "info", "resnet-sq"], 2, "did you mean 'resnet-sr'"),
+        (["models", "info", "resnet-sr-fasd"], 2, "did you mean 'resnet-sr-fast'"),
         (["recipes", "show", "resnet"], 2, "no recipe is named"),
     ],
 )
@@ -230,6 +231,14 @@ def test_lists_and_facts() -> None:
 def test_shipped_weights_are_those_listed() -> None:
     code, stdout, _ = invoke("models", "verify")
     assert code == 0 and stdout.count("ok resnet-sr-x") == 2
+
+
+def test_weights_that_are_listed_but_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = "0" * 64 + "  gone.safetensors\n"
+    (tmp_path / "SHA256SUMS").write_text(listed)
+    monkeypatch.setattr("imgrestore.cli.models.weights_folder", lambda: tmp_path)
+    code, _, stderr = invoke("models", "verify")
+    assert code == 1 and "gone.safetensors: is missing" in stderr
 
 
 def test_evaluate_prints_tables_and_holds_gates(photo_folder: Path) -> None:

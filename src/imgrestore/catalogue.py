@@ -136,20 +136,30 @@ def choose(model: str, scale: float | None = None) -> Choice:
             f"{model}: only weights in the safetensors format are read",
             hint="other formats can hold programs; train anew",
         )
-    wanted = PAPER_MODELS.get(model, model)
-    if available := {factor: path for (name, factor), path in shipped().items() if name == wanted}:
-        entry = registry.find_model(read_card(next(iter(available.values()))).model)
+    entry, available = find(model)
+    if available:
         default = entry.default_scale if entry.default_scale in available else min(available)
         return _at_scale(entry, available, scale, default)
-    if model not in registry.models():
-        raise UnknownNameError("model", model, sorted({*registry.models(), *(name for name, _ in shipped())}))
-    entry = registry.find_model(model)
     if not entry.trained:
         factor = scale or entry.default_scale
         if entry.scales and factor not in entry.scales:
             raise UsageError(f"{entry.name} keeps the size, it cannot enlarge {factor:g} times", hint="omit --scale")
         return Choice(entry, None, factor, factor)
     raise WeightsError(f"no weights are shipped for {model}", hint="train it, and give the weights file to --model")
+
+
+def find(name: str) -> tuple[ModelEntry, dict[int, Path]]:
+    """Return the model that a name stands for, and the weights shipped under it by their enlargement.
+
+    Raises:
+        UnknownNameError: Neither a model nor shipped weights have that name.
+    """
+    wanted = PAPER_MODELS.get(name, name)
+    if available := {factor: path for (known, factor), path in shipped().items() if known == wanted}:
+        return registry.find_model(read_card(next(iter(available.values()))).model), available
+    if name not in registry.models():
+        raise UnknownNameError("model", name, {*registry.models(), *(known for known, _ in shipped())})
+    return registry.find_model(name), {}
 
 
 def _at_scale(entry: ModelEntry, available: dict[int, Path], scale: float | None, default: float) -> Choice:

@@ -9,7 +9,7 @@ import typer
 
 from imgrestore import registry
 from imgrestore.cards import Card, read_card, shipped, weights_folder
-from imgrestore.catalogue import PAPER_MODELS
+from imgrestore.catalogue import find
 from imgrestore.cli import console
 from imgrestore.cli.options import Json
 from imgrestore.errors import WeightsError
@@ -59,9 +59,8 @@ def info(name: Annotated[str, typer.Argument(help="A model, or a .safetensors fi
         cards = {(card.model, card.scale): card}
         entry = registry.find_model(card.model)
     else:
-        wanted = PAPER_MODELS.get(name, name)
-        cards = {key: read_card(path) for key, path in shipped().items() if key[0] == wanted}
-        entry = registry.find_model(next((card.model for card in cards.values()), name))
+        entry, available = find(name)
+        cards = {key: read_card(path) for key, path in shipped().items() if path in available.values()}
     if json:
         console.record(_facts(entry, cards))
         return
@@ -83,6 +82,10 @@ def verify() -> None:
     from imgrestore.weights import load_weights
 
     listed = _listed_sums()
+    for name in listed:
+        if not (weights_folder() / name).is_file():
+            missing = f"{weights_folder() / name}: is missing, but SHA256SUMS lists it"
+            raise WeightsError(missing, hint="install imgrestore again")
     for path in shipped().values():
         name, found = path.relative_to(weights_folder()).as_posix(), content_hash(path)
         if listed.get(name) != found:
