@@ -53,9 +53,10 @@ UNTIMED = ("steps_per_second", "waiting", "minutes")
 
 def tiny(name: str, *changes: str) -> Recipe:
     """Load a recipe cut down to what a test can train."""
-    terms = enumerate(load_recipe(name).loss)
+    terms = [*enumerate(load_recipe(name).loss)]
     fewer_scales = [f"loss.{i}.scales=1" for i, term in terms if term.kind == "ms-ssim"]
-    return load_recipe(name, [*TINY.get(name, TINY[name.partition("-")[0]]), *fewer_scales, *changes])
+    at_once = [f"loss.{i}.from_epoch=1" for i, term in terms if term.from_epoch > 1]
+    return load_recipe(name, [*TINY.get(name, TINY[name.partition("-")[0]]), *fewer_scales, *at_once, *changes])
 
 
 def small(*changes: str) -> Recipe:
@@ -359,6 +360,16 @@ def test_a_loss_that_needs_an_output_the_model_does_not_give(photo_folder: Path,
     with pytest.raises(RecipeError, match="needs the model's output 'mean', which ResNetSR does not give"):
         finish(recipe, photo_folder, tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    "window", [{"stage": "jiont"}, {"from_step": 4}, {"from_epoch": 9}, {"from_step": 3, "to_step": 2}]
+)
+def test_a_loss_that_never_counts(window: dict[str, object]) -> None:
+    recipe = Recipe.model_validate(small("steps=3").to_table() | {"loss": [L1(), Mse.model_validate(window)]})
+    with pytest.raises(RecipeError, match=r"'loss.1' \(mse\) never counts") as caught:
+        fresh(recipe).check_windows()
+    assert "the stages are joint" in caught.value.hint
 
 
 def test_windows_that_end_with_the_run(photo_folder: Path, tmp_path: Path) -> None:

@@ -123,10 +123,10 @@ class Training:
         return [kinds[i] if kinds.count(kinds[i]) == 1 else f"{kinds[i]}-{i}" for i in counting]
 
     def check_windows(self) -> None:
-        """Check that some loss counts in every step.
+        """Check that some loss counts in every step, and every loss in some step.
 
         Raises:
-            RecipeError: There is a step without a loss.
+            RecipeError: There is a step without a loss, or a loss without a step.
         """
         plan, steps = self.plan, self.plan.steps or 2**62
         turns = {0, *(stage.first for stage in plan.stages)}
@@ -134,11 +134,16 @@ class Training:
             turns |= {loss.from_step - 1, plan.first_step(loss.from_epoch)}
             turns |= {loss.to_step} if loss.to_step else set()
             turns |= {plan.first_step(loss.to_epoch + 1)} if loss.to_epoch else set()
+        used: set[int] = set()
+        hint = f"look at stage, from_… and to_… of the losses; the stages are {', '.join(s.name for s in plan.stages)}"
         for step in sorted(turn for turn in turns if turn < steps):
-            if not self.counting(step):
-                raise RecipeError(
-                    f"step {step + 1}: no loss counts", hint="look at stage, from_… and to_… of the recipe's losses"
-                )
+            counting = self.counting(step)
+            used |= set(counting)
+            if not counting:
+                raise RecipeError(f"step {step + 1}: no loss counts", hint=hint)
+        for i, loss in enumerate(self.recipe.loss):
+            if i not in used:
+                raise RecipeError(f"'loss.{i}' ({loss.kind}) never counts", hint=hint)
 
     @property
     def done(self) -> float:
