@@ -32,6 +32,8 @@ def test_extending_and_overriding() -> None:
         ("steps=0", r"'training.steps': .*greater than or equal to 1.*got 0"),
         ("steps=many", r"'training.steps': .*got 'many'"),
         ("optimizer.kind=adma", r"'optimizer.kind'"),
+        ("optimizer.betas=[1.5, 0.9]", r"'optimizer.betas.0': .*less than 1"),
+        ("optimizer.betas=[0.9, -0.1]", r"'optimizer.betas.1': .*greater than or equal to 0"),
         ("steps", r"not of the form key=value"),
         ("training.ema=nan", r"'training.ema'"),
         ("loss.0.kind=charbonier", r"'loss.0.kind': no loss is named 'charbonier'; did you mean 'charbonnier'"),

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import torch
 from torch import nn
 
 from imgrestore.parts import Field, Part
 from imgrestore.registry import register_optimizer
+
+Decay = Annotated[float, Field(ge=0, lt=1)]
+"""How much of a running mean stays in a step."""
 
 
 class Optimizer(Part):
@@ -43,7 +46,7 @@ class Adam(Optimizer):
     D. Kingma, J. Ba, ICLR 2015, arXiv:1412.6980.
     """
 
-    betas: tuple[float, float] = (0.9, 0.999)
+    betas: tuple[Decay, Decay] = (0.9, 0.999)
     epsilon: float = Field(1e-8, gt=0)
 
     def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
@@ -58,7 +61,7 @@ class Adamw(Optimizer):
     I. Loshchilov, F. Hutter, ICLR 2019, arXiv:1711.05101.
     """
 
-    betas: tuple[float, float] = (0.9, 0.999)
+    betas: tuple[Decay, Decay] = (0.9, 0.999)
     epsilon: float = Field(1e-8, gt=0)
     weight_decay: float = Field(1e-2, ge=0)
 
@@ -85,7 +88,7 @@ class Lion(Optimizer):
     X. Chen et al., "Symbolic Discovery of Optimization Algorithms", NeurIPS 2023, arXiv:2302.06675.
     """
 
-    betas: tuple[float, float] = (0.9, 0.99)
+    betas: tuple[Decay, Decay] = (0.9, 0.99)
     learning_rate: float = Field(1e-4, gt=0)
 
     def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
