@@ -36,7 +36,7 @@ def test_plateau_reduces_on_the_fourth_bad_measurement() -> None:
 
 @pytest.mark.parametrize("threshold", [1e-4, 0.05])
 def test_plateau_agrees_with_pytorch(threshold: float) -> None:
-    losses = [math.exp(-0.05 * i) + 0.05 * math.sin(7 * i) for i in range(120)]
+    losses = [0.06 + math.exp(-0.05 * i) + 0.05 * math.sin(7 * i) for i in range(120)]  # above zero
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
     theirs = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.5, patience=3, threshold=threshold)
     ours, history = Plateau(rate=0.5, patience=3, threshold=threshold), []
@@ -46,6 +46,12 @@ def test_plateau_agrees_with_pytorch(threshold: float) -> None:
         if optimizer.param_groups[0]["lr"] > 1e-7:
             assert ours.factor(0, 0, history) == pytest.approx(optimizer.param_groups[0]["lr"])
     assert ours.factor(0, 0, history) < 0.1
+
+
+def test_plateau_wants_losses_below_zero_to_fall_too() -> None:
+    schedule = Plateau(rate=0.5, patience=1, threshold=0.01)
+    assert schedule.factor(0, 0, [("psnr", loss) for loss in (-30.0, -30.1, -30.2)]) == 0.5
+    assert schedule.factor(0, 0, [("psnr", loss) for loss in (-30.0, -31.0, -32.0)]) == 1
 
 
 def test_plateau_forgets_the_best_when_other_losses_count() -> None:

@@ -95,8 +95,9 @@ class Triangular2(Schedule):
 class Plateau(Schedule):
     """Multiplied by ``rate`` each time the held-out loss has not improved for more than ``patience`` measurements.
 
-    An improvement is a loss below (1 - ``threshold``) of the best. When other loss terms begin to count, losses before
-    and after cannot be compared, so the best is forgotten. Otherwise as PyTorch's ReduceLROnPlateau.
+    An improvement is a loss below the best by more than ``threshold`` times the size of the best. When other loss terms
+    begin to count, losses before and after cannot be compared, so the best is forgotten. Otherwise as PyTorch's
+    ReduceLROnPlateau, which knows losses above zero alone.
     """
 
     rate: float = Field(0.1, gt=0, lt=1)
@@ -105,11 +106,11 @@ class Plateau(Schedule):
 
     def factor(self, step: int, done: float, history: History) -> float:
         """Return rate^(number of reductions so far)."""
-        reductions, bad, best, terms = 0, 0, math.inf, None
+        reductions, bad, best, terms = 0, 0, None, None
         for measured, loss in history:
             if measured != terms:
-                terms, best, bad = measured, math.inf, 0
-            if loss < best * (1 - self.threshold):
+                terms, best, bad = measured, None, 0
+            if best is None or loss < best - self.threshold * abs(best):
                 best, bad = loss, 0
             else:
                 bad += 1
