@@ -53,6 +53,11 @@ def rewrite(path: Path, **changes: object) -> None:
         (lambda p: rewrite(p, dimensions={"scale": 2, "width": 8, "blocks": 2}), "does not fit resnet-sr"),
         (lambda p: rewrite(p, dimensions={"scale": 3}), "must be one of"),
         (lambda p: rewrite(p, dimensions={"scale": 2, "depth": 9}), "unknown key"),
+        (lambda p: rewrite(p, dimensions=[2, 8, 1]), "card cannot be read .dimensions"),
+        (lambda p: rewrite(p, dimensions={"scale": "2"}), "card cannot be read .dimensions.scale"),
+        (lambda p: rewrite(p, scores=["good"]), "card cannot be read .scores"),
+        (lambda p: rewrite(p, bf16_loss_db="little"), "card cannot be read .bf16_loss_db"),
+        (lambda p: rewrite(p, steps=True), "card cannot be read .steps"),
         (lambda p: p.unlink(), "cannot be read"),
     ],
 )

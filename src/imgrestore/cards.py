@@ -12,7 +12,8 @@ import struct
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, get_args, get_origin, get_type_hints
 
 from imgrestore.errors import WeightsError
 
@@ -73,11 +74,25 @@ class Card:
             WeightsError: The text is not a card.
         """
         try:
-            table = json.loads(text)
-            known = {f.name for f in dataclasses.fields(cls)}
-            return cls(**{key: value for key, value in table.items() if key in known})
+            table, types = json.loads(text), get_type_hints(cls)
+            card = cls(**{key: value for key, value in table.items() if key in types})
+            odd = [key for key, kind in types.items() if not _is(getattr(card, key), kind)]
+            odd += ["dimensions.scale"] if not odd and not _is(card.dimensions.get("scale", 1), int) else []
+            if odd:
+                raise TypeError(f"{odd[0]} is not what it should be")
+            return card
         except (ValueError, TypeError, AttributeError) as error:
             raise WeightsError(f"{path}: its card cannot be read ({error})") from None
+
+
+def _is(value: object, kind: Any) -> bool:
+    """Return whether a value of JSON is of the type of a field."""
+    if get_origin(kind) is UnionType:
+        return any(_is(value, each) for each in get_args(kind))
+    if get_origin(kind) is list:
+        return isinstance(value, list) and all(_is(each, *get_args(kind)) for each in value)
+    accepted = (int, float) if kind is float else get_origin(kind) or kind
+    return isinstance(value, accepted) and not isinstance(value, bool)
 
 
 def read_card(path: Path) -> Card:
