@@ -266,6 +266,27 @@ def test_every_task_has_its_model(here: Path, deblurring: None) -> None:
     assert Remedies.shipped().against(()) is None and Remedies({}).against(("noise",)) is None
 
 
+@pytest.mark.parametrize(
+    ("part", "knows"),
+    [
+        ({"kind": "gaussian"}, False),
+        ({"kind": "jpeg"}, True),
+        ({"kind": "one-of", "among": [{"kind": "regional", "inside": [{"kind": "jpeg"}]}]}, True),
+        ({"kind": "two-pass"}, True),
+    ],
+)
+def test_jpeg_is_left_to_a_denoiser_that_has_met_it(
+    part: dict[str, object], knows: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dimensions = {"scale": 1, "width": 8, "blocks": 1}
+    card = Card("resnet-denoise", dimensions, {"degradation": [{"kind": "quantize"}, part]})
+    save_weights(tmp_path / "resnet-denoise.safetensors", random_model(card.model, **dimensions).state_dict(), card)
+    monkeypatch.setattr(cards, "weights_folder", lambda: tmp_path)
+    cards.shipped.cache_clear()
+    assert ("jpeg" in Remedies.shipped().by_damage) == knows
+    cards.shipped.cache_clear()
+
+
 def test_deep_grey_and_transparent_photos(here: Path) -> None:
     tifffile.imwrite("deep.tif", noisy(PICTURE, 15).astype(np.uint16) * 257, photometric="rgb")
     PillowImage.fromarray(noisy(PICTURE, 15)[..., 1]).save("grey.png")

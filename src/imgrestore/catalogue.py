@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from imgrestore import registry
 from imgrestore.cards import Card, read_card, shipped
@@ -224,5 +224,11 @@ class Remedies:
 
 
 def _taught(card: Card) -> set[str]:
-    """Return the kinds of degradation that weights were trained on."""
-    return {str(part.get("kind")) for part in card.recipe.get("degradation", ())}
+    """Return the kinds of degradation that weights were trained on, also inside of others."""
+
+    def kinds(parts: Iterable[Mapping[str, Any]]) -> set[str]:
+        found = {str(part.get("kind")) for part in parts}
+        return found.union(*(kinds(part.get(key, ())) for part in parts for key in ("among", "inside")))
+
+    taught = kinds(card.recipe.get("degradation", ()))
+    return taught | {"jpeg"} if "two-pass" in taught else taught
