@@ -164,7 +164,8 @@ def test_folders_are_read_in_order_and_bad_files_named(photo_folder: Path) -> No
         "5.png",
     ]
     found = Photos(patch=51).find(photo_folder, 2, PLENTY)
-    assert list(found.pictures.names) == ["2.png", "3.png", "4.png", "more/5.png"]
+    assert list(found.pictures.names) == ["2.png", "3.png", "4.png", "cut.png", "more/5.png"]
+    assert list(found.pictures.readable().names) == ["2.png", "3.png", "4.png", "more/5.png"]
     assert len(found.skipped) == 4 and sum("smaller than a crop of 102" in line for line in found.skipped) == 2
     assert any("bad.jpg" in line for line in found.skipped) and any("cut.png" in line for line in found.skipped)
 

@@ -17,13 +17,14 @@ from safetensors.torch import load_file
 
 from imgrestore.cards import Card
 from imgrestore.engine import Restorer
-from imgrestore.errors import ComputeError, ImgrestoreError, RecipeError, UsageError, WeightsError
+from imgrestore.errors import ComputeError, ImgrestoreError, InputError, RecipeError, UsageError, WeightsError
 from imgrestore.losses.kl_gauss import KlGauss
 from imgrestore.losses.l1 import L1
 from imgrestore.losses.mse import Mse
 from imgrestore.recipes import shipped_recipes
 from imgrestore.recipes.recipe import Recipe, load_recipe
 from imgrestore.training.check import check_run
+from imgrestore.training.data import read_data
 from imgrestore.training.loop import Options, train
 from imgrestore.training.plan import Plan
 from imgrestore.training.run import Run
@@ -532,6 +533,37 @@ def test_the_recipe_in_the_run_folder_trains_the_same_run(photo_folder: Path, tm
     first = finish(recipe, photo_folder, tmp_path / "run")
     again = load_recipe(str(tmp_path / "run" / "recipe.toml"))
     assert again == recipe and same(first, finish(again, photo_folder, tmp_path / "again"))
+
+
+@pytest.mark.parametrize("place", [0, 3])
+def test_damaged_files_change_nothing_with_the_cache(place: int, photo_folder: Path) -> None:
+    whole = (photo_folder / f"{place}.png").read_bytes()
+    (photo_folder / f"{place}.png").write_bytes(whole[: len(whole) // 2])
+    recipe = small("steps=5", "images=2")
+    data = [read_data(recipe, photo_folder, cache) for cache in (2**30, 0)]
+    assert data[0].digest == data[1].digest and len(data[0].samples) == len(data[1].samples) == 4
+    assert [pair.name for pair in data[0].pairs] == [pair.name for pair in data[1].pairs]
+    first, second = (each.samples.batch(range(12)) for each in data)
+    assert torch.equal(first[0], second[0]) and torch.equal(first[1], second[1])
+    reports = [dict(check_run(recipe, photo_folder, cache).facts) for cache in (2**30, 0)]
+    assert all(facts["files that cannot be used"] == "1" for facts in reports)
+    assert all(int(facts["images to train on"]) + int(facts["held out for measuring"]) == 5 for facts in reports)
+
+
+def test_held_out_files_that_are_damaged(photo_folder: Path) -> None:
+    recipe = small("steps=5", "images=2")
+    held = [pair.name for pair in read_data(recipe, photo_folder, 0).pairs]
+    for left, name in enumerate(held):
+        whole = (photo_folder / name).read_bytes()
+        (photo_folder / name).write_bytes(whole[: len(whole) // 2])
+        for cache in (2**30, 0):
+            if left:
+                with pytest.raises(InputError, match="none of the 2 images held out"):
+                    read_data(recipe, photo_folder, cache)
+                continue
+            data = read_data(recipe, photo_folder, cache)
+            assert [pair.name for pair in data.pairs] == held[1:]
+            assert len(data.skipped) == 1 and name in data.skipped[0] and "held out" in data.skipped[0]
 
 
 def test_check_reports_without_writing(photo_folder: Path, tmp_path: Path) -> None:

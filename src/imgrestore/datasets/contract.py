@@ -19,8 +19,8 @@ class Found:
     """What a folder holds.
 
     Attributes:
-        pictures: All that can be used.
-        skipped: One line for each file that cannot.
+        pictures: All that can be used by what their headers say; damage shows when they are decoded.
+        skipped: One line for each file that cannot be used, as far as is known.
     """
 
     pictures: Pictures

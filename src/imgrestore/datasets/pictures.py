@@ -19,13 +19,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from imgrestore.errors import ImgrestoreError
+from imgrestore.errors import DamagedError, ImgrestoreError
 
 _SHARING = Path("/dev/shm")
 """What limits shared memory where it exists; containers often give it 64 MiB, and going beyond kills the process."""
 
 _FOR_BATCHES = 2**28
 """Bytes of shared memory left for batches on their way from the workers."""
+
+_DAMAGED = -1
+"""Stands for the place in memory of a picture whose decoding has failed."""
 
 Views = tuple[Tensor, ...]
 """uint8 images (H, W, C) of one scene."""
@@ -47,7 +50,8 @@ class Pictures:
     Attributes:
         names: What messages and reports call them.
         shapes: Shapes of the views of every picture.
-        offsets: Where each picture begins in memory, or None for those that are decoded when needed.
+        offsets: Where each picture begins in memory, None for those that are decoded when needed, -1 for those that
+            cannot be decoded. These keep their places, so that nothing depends on how many are in memory.
         memory: Decoded samples end to end, uint8, on the host (shared between processes if it can be) or on a GPU.
         files: Files of the views of every picture; empty if all are in memory.
         load: Decodes them.
@@ -77,12 +81,16 @@ class Pictures:
         """Return the views of a picture, without a copy if they are in memory.
 
         Raises:
-            InputError: It had to be decoded and its file is damaged.
+            InputError: Its file is damaged.
         """
         start = self.offsets[index]
         if start is None:
-            assert self.load is not None, "what is not in memory can be decoded"
-            return tuple(torch.from_numpy(view) for view in self.load(self.files[index]))
+            return self._decoded(index)
+        if start == _DAMAGED:
+            raise DamagedError(f"{self.names[index]}: cannot be decoded")
+        return self._place(index, start)
+
+    def _place(self, index: int, start: int) -> Views:
         views = []
         for shape in self.shapes[index]:
             stop = start + math.prod(shape)
@@ -90,10 +98,33 @@ class Pictures:
             start = stop
         return tuple(views)
 
+    def _decoded(self, index: int) -> Views:
+        assert self.load is not None, "what is not in memory can be decoded"
+        views = self.load(self.files[index])
+        if tuple(view.shape for view in views) != self.shapes[index]:
+            raise DamagedError(f"{self.names[index]}: not of the size that its header says")
+        return tuple(torch.from_numpy(view) for view in views)
+
+    def decode(self, index: int) -> str | None:
+        """Decode a picture into its place in memory, if it has one; return why not, if it cannot be."""
+        try:
+            views = self._decoded(index)
+        except ImgrestoreError as error:
+            return str(error)
+        start = self.offsets[index]
+        if start is not None:
+            for place, view in zip(self._place(index, start), views, strict=True):
+                place.copy_(view)
+        return None
+
     @property
     def cached(self) -> bool:
-        """Whether all of them are in memory."""
+        """Whether all of them that can be decoded are in memory."""
         return None not in self.offsets
+
+    def readable(self) -> Pictures:
+        """Return those that are not known to be damaged."""
+        return self.pick([i for i, offset in enumerate(self.offsets) if offset != _DAMAGED])
 
     @property
     def portable(self) -> bool:
@@ -134,7 +165,7 @@ def read_pictures(
         cache: Bytes of memory.
 
     Returns:
-        All pictures but those whose decoding failed, and one line for each of these.
+        The pictures, and one line for each whose decoding failed.
     """
     ends = np.cumsum([sum(math.prod(shape) for shape in each) for each in shapes], dtype=np.int64)
     count = int(np.searchsorted(ends, cache, side="right"))
@@ -143,12 +174,10 @@ def read_pictures(
     offsets = [*starts, *itertools.repeat(None, len(names) - count)]
     pictures = Pictures(names, shapes, offsets, memory, files, load)
 
-    def decode(index: int) -> str | None:
-        return _copied(pictures, index)
-
-    problems = _in_threads(decode, range(count))
-    kept = [i for i in range(len(names)) if i >= count or problems[i] is None]
-    return pictures.pick(kept), [problem for problem in problems if problem is not None]
+    problems = _in_threads(pictures.decode, range(count))
+    found = [start if problem is None else _DAMAGED for start, problem in zip(starts, problems, strict=True)]
+    told = [problem for problem in problems if problem is not None]
+    return replace(pictures, offsets=[*found, *offsets[count:]]), told
 
 
 def spread(count: int, wanted: int) -> list[int]:
@@ -158,30 +187,8 @@ def spread(count: int, wanted: int) -> list[int]:
 
 def unreadable(pictures: Pictures) -> list[str]:
     """Decode every picture that is not in memory, and return one line for each that is damaged."""
-
-    def decode(index: int) -> str | None:
-        try:
-            pictures[index]
-        except ImgrestoreError as error:
-            return str(error)
-        return None
-
     waiting = [i for i, offset in enumerate(pictures.offsets) if offset is None]
-    return [problem for problem in _in_threads(decode, waiting) if problem is not None]
-
-
-def _copied(pictures: Pictures, index: int) -> str | None:
-    """Decode a picture into its place; return why not, if it cannot be."""
-    assert pictures.load is not None
-    try:
-        views = pictures.load(pictures.files[index])
-    except ImgrestoreError as error:
-        return str(error)
-    for place, view in zip(pictures[index], views, strict=True):
-        if tuple(place.shape) != view.shape:
-            return f"{pictures.names[index]}: not of the size that its header says"
-        place.copy_(torch.from_numpy(view))
-    return None
+    return [problem for problem in _in_threads(pictures.decode, waiting) if problem is not None]
 
 
 def _in_threads(work: Callable[[int], str | None], indices: Sequence[int]) -> list[str | None]:

@@ -61,6 +61,7 @@ class Material:
         pictures = self._found(name)
         if held_out:
             pictures = pictures.pick(spread(len(pictures), held_out))
+        pictures = pictures.readable()
         samples = Samples(made.data, pictures, made.degradation, chosen.scale, 0)
         for _, alike in itertools.groupby(range(len(pictures)), key=lambda i: pictures.shapes[i]):
             numbers = list(alike)
@@ -79,7 +80,7 @@ class Material:
         Raises:
             InputError: No folder holds such pictures.
         """
-        return len(self._found(name))
+        return len(self._found(name).readable())
 
     def _made(self, name: str) -> _Making:
         chosen = self.paper.sets[name]

@@ -74,19 +74,25 @@ def read_data(recipe: Recipe, folder: Path, cache: int) -> TrainingData:
     chosen = spread(count, wanted)
     training = pictures.pick([i for i in range(count) if i not in chosen])
     samples = Samples(recipe.data, training, recipe.degradation, recipe.scale, recipe.training.seed)
-    held_out = replace(samples, pictures=_in_memory(pictures.pick(chosen))) if chosen else None
+    whole, damaged = _in_memory(pictures.pick(chosen))
+    if chosen and not len(whole):
+        raise InputError(f"{folder}: none of the {wanted} images held out can be decoded", hint=damaged[0])
+    held_out = replace(samples, pictures=whole) if chosen else None
     _check_metric(recipe, held_out)
     pairs = [_pair(held_out, i) for i in range(len(held_out.pictures))] if held_out else []
     digest = zlib.crc32(repr([*zip(training.names, training.shapes, strict=True)]).encode("utf-8", "surrogateescape"))
     name = f"{folder.resolve().name} ({len(training)} images)"
-    return TrainingData(samples, held_out, pairs, found.skipped, name, f"{len(training)} images, {digest:08x}")
+    skipped = [line for line in found.skipped if line not in damaged]
+    skipped += [f"{line} (it was held out for measuring)" for line in damaged]
+    return TrainingData(samples, held_out, pairs, skipped, name, f"{len(training)} images, {digest:08x}")
 
 
-def _in_memory(pictures: Pictures) -> Pictures:
-    """Decode held-out pictures once and for all, leaving out damaged ones."""
-    if pictures.cached or pictures.load is None:
-        return pictures
-    return read_pictures(pictures.names, pictures.shapes, pictures.files, pictures.load, pictures.bytes)[0]
+def _in_memory(pictures: Pictures) -> tuple[Pictures, list[str]]:
+    """Return held-out pictures, decoded once and for all, without damaged ones, and a line for each of these."""
+    if pictures.load is None or (pictures.cached and len(pictures.readable()) == len(pictures)):
+        return pictures, []
+    decoded, damaged = read_pictures(pictures.names, pictures.shapes, pictures.files, pictures.load, pictures.bytes)
+    return decoded.readable(), damaged
 
 
 def _check_metric(recipe: Recipe, held_out: Samples | None) -> None:
