@@ -262,6 +262,7 @@ def test_evaluate_degrades_as_told(photo_folder: Path) -> None:
     code, same, _ = invoke(*arguments, "--classical", *told)
     assert (code, same) == (0, standard)
     without = json.loads(invoke(*arguments, *told[:2])[1])["means"]
+    assert "--classical measures nothing here" in invoke(*arguments, "--classical", "--degrade", "jpeg")[2]
     assert [*without] == ["input", "unsharp"] and without["unsharp"]["psnr"] > without["input"]["psnr"] + 1
 
 

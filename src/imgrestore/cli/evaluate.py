@@ -46,7 +46,10 @@ def evaluate(
     ] = None,
     sigma: Annotated[
         float | None,
-        typer.Option(help="White noise added last, in levels of 255; by default 25 for denoise, 2 for deblur."),
+        typer.Option(
+            help="White noise added last, in levels of 255; by default 25 for denoise, 2 for deblur, "
+            "none with --degrade."
+        ),
     ] = None,
     classical: Annotated[
         bool, typer.Option("--classical", help="Also measure classical methods, told the noise or the kernel.")
@@ -104,6 +107,8 @@ def evaluate(
         raise UsageError(f"no protocol is called {chosen!r}", hint=f"use {' or '.join(PROTOCOLS)}")
     pairs = _pairs(folder, lq, first, factor, degrade or [], sigma)
     also = classical_methods(pairs[0]) if classical else ()
+    if classical and not also:
+        console.warn("--classical measures nothing here: its methods are for noise alone, or for a blur that is known")
     measured = (*baselines(factor), *also, *choices)
     requirements = [Requirement.parse(text, tuple(METRICS), measured) for text in require or []]
     checks = [(each, method) for each in requirements for method in each.checked(list(choices))]
