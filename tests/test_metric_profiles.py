@@ -119,21 +119,6 @@ def test_the_faulty_index_is_far_too_high_for_a_blur(pair) -> None:
     assert (batches.uqi_paper001(blurred, gt) > 0.95).all() and (batches.uqi(blurred, gt) < 0.8).all()
 
 
-def test_regional_psnr_counts_its_pixels_alone() -> None:
-    gt = torch.rand(2, 3, 8, 8, dtype=torch.float64)
-    restored = gt.clone()
-    restored[:, :, :, :4] += 0.1
-    restored[:, :, :, 4:] += 0.01
-    mask = torch.zeros(2, 1, 8, 8)
-    mask[..., :4] = 1
-    assert batches.regional_psnr(restored, gt, mask).tolist() == pytest.approx([20, 20])
-    assert batches.regional_psnr(restored, gt, 1 - mask).tolist() == pytest.approx([40, 40])
-    assert batches.regional_psnr(restored, gt, torch.ones_like(mask)).tolist() == pytest.approx(
-        batches.psnr(restored, gt).tolist()
-    )
-    assert batches.regional_psnr(restored, gt, torch.zeros_like(mask)).isnan().all()
-
-
 def test_a_wave_has_the_gain_of_the_filter_in_each_band() -> None:
     x = torch.arange(256, dtype=torch.float64)
     wave = 0.1 * torch.cos(2 * math.pi * x / 8).expand(1, 3, 256, 256)

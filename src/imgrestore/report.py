@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from imgrestore.errors import UsageError, nearest
 
-DECIMALS = {"psnr": 2, "ssim": 4, "ms_ssim": 4, "seconds": 2}
+DECIMALS = {"psnr": 2, "ssim": 4, "ms_ssim": 4}
 
 
 @dataclass(frozen=True)

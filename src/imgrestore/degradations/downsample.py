@@ -20,8 +20,9 @@ class Downsample(Degradation):
     """Shrinking by ``scale`` with an antialiased kernel, the literature's "bicubic degradation" by default.
 
     Height and width must be multiples of ``scale``; overshoot at edges is clipped. Kernels are stretched by ``scale``
-    and centred, as in MATLAB's imresize; ``bicubic`` is that of R. Keys, "Cubic Convolution Interpolation for Digital
-    Image Processing", IEEE TASSP 29, 1981, doi:10.1109/TASSP.1981.1163711, with a = -0.5.
+    and centred, as in MATLAB's imresize; but at the border, where that mirrors the image, they are cut off and rescaled
+    to sum to one. ``bicubic`` is that of R. Keys, "Cubic Convolution Interpolation for Digital Image Processing", IEEE
+    TASSP 29, 1981, doi:10.1109/TASSP.1981.1163711, with a = -0.5.
     """
 
     random: ClassVar[bool] = False

@@ -2,7 +2,7 @@
 
 All take float batches (N, C, H, W), nominally in [0, 1], of any number of channels, and return (N,), ``sfl_bands``
 (N, 3). Nothing is rounded or clipped here; a :class:`~imgrestore.metrics.profiles.Profile` says what is. Where a
-metric is also a loss, both are computed by the same lines.
+metric is also a loss, both are computed by the same lines, all but MS-SSIM, whose factors the loss keeps above zero.
 """
 
 from __future__ import annotations
@@ -44,23 +44,6 @@ def decibels(error: Tensor) -> Tensor:
 def psnr(restored: Tensor, gt: Tensor) -> Tensor:
     """Return the peak signal-to-noise ratio in dB, peak 1, of one error over all channels; infinity if identical."""
     return decibels(mse(restored, gt))
-
-
-def regional_psnr(restored: Tensor, gt: Tensor, mask: Tensor) -> Tensor:
-    """Return the PSNR over a region: the metric that paper 001 names and never reports.
-
-    Args:
-        restored: (N, C, H, W).
-        gt: Same shape.
-        mask: (N, 1, H, W), 1 where pixels count and 0 where they do not, such as the mask of a regional degradation,
-            or 1 minus it; weights between the two count in part.
-
-    Returns:
-        (N,), NaN where the region is empty.
-    """
-    weight = mask.double().expand(restored.shape)
-    error = weight * (restored.double() - gt.double()).square()
-    return decibels(error.sum((1, 2, 3)) / weight.sum((1, 2, 3)))
 
 
 def ssim(restored: Tensor, gt: Tensor) -> Tensor:
