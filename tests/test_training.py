@@ -16,6 +16,7 @@ import torch
 from safetensors.torch import load_file
 
 from imgrestore.cards import Card
+from imgrestore.distributed import launcher
 from imgrestore.engine import Restorer
 from imgrestore.errors import ComputeError, ImgrestoreError, InputError, RecipeError, UsageError, WeightsError
 from imgrestore.losses.kl_gauss import KlGauss
@@ -587,6 +588,21 @@ def test_records_for_tensorboard(photo_folder: Path, tmp_path: Path) -> None:
 
 
 # Several processes
+
+
+@pytest.mark.parametrize(
+    ("size", "local", "begins"),
+    [
+        ("1", "1", "imgrestore"),
+        ("4", "4", "torchrun --nproc-per-node 4 -m imgrestore"),
+        ("8", "4", "torchrun --nnodes 2 --nproc-per-node 4 -m imgrestore"),
+    ],
+)
+def test_a_run_goes_on_with_as_many_processes(size: str, local: str, begins: str, monkeypatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", size)
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", local)
+    monkeypatch.setenv("RANK", "0")
+    assert " ".join(launcher()) == begins
 
 
 def together(folder: Path, run: Path, changes: list[str], *, kill: bool = False) -> list[tuple[int, str]]:

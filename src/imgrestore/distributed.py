@@ -97,6 +97,16 @@ def local_device(device: torch.device) -> torch.device:
     return torch.device("cuda", number)
 
 
+def launcher() -> list[str]:
+    """Return how a command begins that starts as many processes as these; how machines find each other is left out."""
+    many = here().size
+    if many == 1:
+        return ["imgrestore"]
+    local = int(os.environ.get("LOCAL_WORLD_SIZE", many))
+    machines = ["--nnodes", str(many // local)] if local < many else []
+    return ["torchrun", *machines, "--nproc-per-node", str(local), "-m", "imgrestore"]
+
+
 def here() -> Processes:
     """Return this process's place among those that ``torchrun`` started; alone without it."""
     return Processes(int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1")))

@@ -53,7 +53,7 @@ def train(
     """
     from imgrestore.datasets.loader import default_workers
     from imgrestore.devices import choose_device
-    from imgrestore.distributed import here
+    from imgrestore.distributed import here, launcher
     from imgrestore.training.loop import Options
 
     chosen, folder = _chosen(recipe, changes or [], run, resume)
@@ -80,7 +80,6 @@ def train(
     if finished:
         return
     again = [
-        "imgrestore",
         "train",
         "--recipe",
         str(folder / "recipe.toml"),
@@ -93,10 +92,7 @@ def train(
     again += ["--max-minutes", f"{max_minutes:g}"] if max_minutes < math.inf else []
     again += ["--workers", str(workers)] if workers is not None else []
     again += ["--compile"] * compiled + ["--tensorboard"] * tensorboard + ["--json"] * json
-    many = here().size
-    if many > 1:
-        again[:1] = ["torchrun", "--nproc-per-node", str(many), "-m", "imgrestore"]
-    console.say(f"  {shlex.join(again)}")
+    console.say(f"  {shlex.join([*launcher(), *again])}")
     raise typer.Exit(128 + stop.number if stop.number else 0)
 
 
