@@ -33,7 +33,7 @@ def batches(share: Share, first: int, workers: int, pinned: bool = False) -> Gen
     if not workers or not share.samples.pictures.portable:
         number = first
         while True:
-            yield share[number]
+            yield _on_one_thread(share, number)
             number += 1
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "This DataLoader will create")  # whoever asks for more workers gets them
@@ -64,6 +64,16 @@ def batches(share: Share, first: int, workers: int, pinned: bool = False) -> Gen
         ) from None
     finally:
         loader._shutdown_workers()  # type: ignore[attr-defined]  # now: at the interpreter's end it would wait for ever
+
+
+def _on_one_thread(share: Share, number: int) -> Batch:
+    """Make a batch as a worker process would: torch adds up in another order on many threads."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return share[number]
+    finally:
+        torch.set_num_threads(threads)
 
 
 def default_workers() -> int:
