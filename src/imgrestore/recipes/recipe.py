@@ -30,7 +30,9 @@ from imgrestore.weights import complete_dimensions
 
 def _complete_model(table: dict[str, Any]) -> dict[str, Any]:
     if "kind" not in table:
-        raise RecipeError("'model.kind' is missing", hint="it names the model to train; see imgrestore models list")
+        raise RecipeError(
+            "'model.kind' is missing", hint="it names the model to train, as imgrestore models list --json does"
+        )
     kind = str(table["kind"]).replace("_", "-")
     rest = {key: value for key, value in table.items() if key != "kind"}
     return {"kind": kind, **complete_dimensions(kind, rest)}
@@ -101,8 +103,8 @@ class Recipe(RecipeTable):
         return tomli_w.dumps(self.to_table())
 
     def fingerprint(self) -> str:
-        """Return the recipe as canonical JSON: equal for equal runs."""
-        return json.dumps(self.to_table(), sort_keys=True)
+        """Return the recipe as canonical JSON: equal for equal runs, however they are described."""
+        return json.dumps({**self.to_table(), "summary": ""}, sort_keys=True)
 
 
 def load_recipe(name: str, overrides: Sequence[str] = ()) -> Recipe:

@@ -282,6 +282,7 @@ class Training:
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
         except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
             raise WeightsError(f"{path}: damaged checkpoint ({error})") from None
+        facts["recipe"] = json.dumps({**json.loads(facts["recipe"]), "summary": ""}, sort_keys=True)  # once it was kept
         for what, own in (("recipe", self.recipe.fingerprint()), ("data", self.data)):
             if facts[what] != own:
                 told = difference(json.loads(facts[what]), json.loads(own)) if what == "recipe" else facts[what]
