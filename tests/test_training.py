@@ -15,6 +15,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from conftest import open_picture
 from imgrestore.cards import Card
 from imgrestore.distributed import launcher
 from imgrestore.engine import Restorer
@@ -32,6 +33,7 @@ from imgrestore.training.run import Run
 from imgrestore.training.state import Training
 from imgrestore.weights import build, load_weights, save_weights
 
+DOCS = Path(__file__).parent.parent / "docs"
 CPU = torch.device("cpu")
 FEW = ["batch=2", "images=1", "log_every=2", "checkpoint_every=3"]
 SMALL = ["width=8", "blocks=1", "patch=12", "warmup=2", *FEW]
@@ -320,6 +322,15 @@ def test_runs_are_not_mixed_up(photo_folder: Path, tmp_path: Path) -> None:
         finish(recipe, photo_folder, tmp_path / "run", resume=True)
 
 
+def test_a_run_may_be_described_anew(photo_folder: Path, tmp_path: Path) -> None:
+    run, recipe = tmp_path / "run", small("steps=3")
+    finish(recipe, photo_folder, run)
+    training = fresh(recipe.model_copy(update={"summary": "in other words"}))
+    training.data = read_data(recipe, photo_folder, 0).digest
+    training.load(Run(run, recipe.name).checkpoint)
+    assert training.step == 3
+
+
 def test_a_stop_at_the_last_step_still_gives_weights(photo_folder: Path, tmp_path: Path) -> None:
     recipe = small("steps=1")
     finish(recipe, photo_folder, tmp_path / "run", max_minutes=0)
@@ -574,6 +585,22 @@ def test_check_reports_without_writing(photo_folder: Path, tmp_path: Path) -> No
         facts = dict(report.facts)
         assert facts["images to train on"] == "5" and facts["files that cannot be used"] == "1"
         assert "bad.png" in report.skipped[0] and facts["length"].startswith("5 steps, 2.0 epochs")
+
+
+def test_pairs_are_taken_as_they_are(photo_folder: Path, tmp_path: Path) -> None:
+    """As docs/training.md shows it."""
+    text = (DOCS / "training.md").read_text(encoding="utf-8").partition("# pairs.toml")[2].partition("```")[0]
+    (tmp_path / "pairs.toml").write_text(f"#{text}", encoding="utf-8")
+    for name, size in (("lq", (60, 50)), ("gt", (120, 100))):
+        (tmp_path / name).mkdir()
+        for number in range(3):
+            open_picture(photo_folder / f"{number}.png").resize(size).save(tmp_path / name / f"{number}.png")
+    recipe = load_recipe(str(tmp_path / "pairs.toml"), [*SMALL, "steps=1"])
+    data = read_data(recipe, tmp_path, 2**30)
+    lq, _ = data.pairs[0].load()
+    given = np.asarray(open_picture(tmp_path / "lq" / f"{data.pairs[0].name}.png"))
+    assert np.array_equal((lq * 255).round().byte().permute(1, 2, 0).numpy(), given)
+    finish(recipe, tmp_path, tmp_path / "run")
 
 
 def test_records_for_tensorboard(photo_folder: Path, tmp_path: Path) -> None:
