@@ -123,10 +123,10 @@ class Training:
         return [kinds[i] if kinds.count(kinds[i]) == 1 else f"{kinds[i]}-{i}" for i in counting]
 
     def check_windows(self) -> None:
-        """Check that some loss counts in every step, and every loss in some step.
+        """Check that some loss counts in every step, and that every loss would in some step of a run without end.
 
         Raises:
-            RecipeError: There is a step without a loss, or a loss without a step.
+            RecipeError: There is a step without a loss, or a loss that can never count.
         """
         plan, steps = self.plan, self.plan.steps or 2**62
         turns = {0, *(stage.first for stage in plan.stages)}
@@ -136,10 +136,10 @@ class Training:
             turns |= {plan.first_step(loss.to_epoch + 1)} if loss.to_epoch else set()
         used: set[int] = set()
         hint = f"look at stage, from_… and to_… of the losses; the stages are {', '.join(s.name for s in plan.stages)}"
-        for step in sorted(turn for turn in turns if turn < steps):
+        for step in sorted(turns):
             counting = self.counting(step)
             used |= set(counting)
-            if not counting:
+            if not counting and step < steps:
                 raise RecipeError(f"step {step + 1}: no loss counts", hint=hint)
         for i, loss in enumerate(self.recipe.loss):
             if i not in used:
