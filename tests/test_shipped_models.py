@@ -11,7 +11,7 @@ from imgrestore.cards import read_card, shipped, weights_folder
 from imgrestore.catalogue import PAPER_MODELS, choose
 from imgrestore.codecs import read_image
 from imgrestore.errors import UsageError
-from imgrestore.evaluation import Pair, standard_degradations, to_tensor
+from imgrestore.evaluation import Pair, parse_degradation, standard_degradations, to_tensor, white_noise
 from imgrestore.filters import resize
 from imgrestore.image import Image
 from imgrestore.metrics import psnr
@@ -23,6 +23,9 @@ PAPERS = sorted(name for (name, _), path in shipped().items() if path.parent != 
 SHIPPED = sorted(key for key in shipped() if key[0] not in PAPERS)
 LARGER = {"fourier-ae-small": 5, "block-ae-multi": 7, "resnet4x": 2}
 """Megabytes of weights worth more than one: what papers 000, 001 and 004 propose."""
+WORN = {"resnet-sr-real"}
+"""Models for photos that are noisy and compressed; what is flat under noise they know less well."""
+WEAR = [*white_noise(10), parse_degradation("jpeg:quality=80")]
 UNTOUCHED = {"denoise": 40, "deblur": 38}
 """PSNR that a photo without noise or blur has to keep."""
 
@@ -53,13 +56,22 @@ def test_cards_say_what_the_weights_are(name: str, scale: int) -> None:
 @pytest.mark.parametrize(("name", "scale"), SHIPPED)
 def test_better_than_no_network_without_shift_or_tint(name: str, scale: int, photo_pixels) -> None:
     degradations = standard_degradations(choose(name).entry.task, scale)
+    degradations += WEAR if name in WORN else []
     lq, gt = Pair.degraded("circuit", lambda: photo_pixels, degradations, scale).load()
     restored = load_model(name, scale, device="cpu").restore_tensor(lq)
     unrestored = resize(lq, (gt.shape[1], gt.shape[2]))
     protocol = "rgb" if scale == 1 else "y"
-    assert psnr(restored, gt, protocol, scale) > psnr(unrestored, gt, protocol, scale) + 0.4
+    least = 0.1 if name in WORN else 0.4
+    assert psnr(restored, gt, protocol, scale) > psnr(unrestored, gt, protocol, scale) + least
     assert (restored.mean(dim=(1, 2)) - unrestored.mean(dim=(1, 2))).abs().max() < 1 / 255
     assert max(abs(offset) for offset in shift(restored, gt if scale == 1 else unrestored)) < 0.02 * scale
+
+
+def test_worn_photos_are_better_enlarged_by_weights_that_know_them(photo_pixels) -> None:
+    degradations = [*standard_degradations("upscale", 4), *WEAR]
+    lq, gt = Pair.degraded("circuit", lambda: photo_pixels, degradations, 4).load()
+    clean, real = (load_model(name, 4, device="cpu").restore_tensor(lq) for name in ("resnet-sr", "resnet-sr-real"))
+    assert psnr(real, gt, "y", 4) > psnr(clean, gt, "y", 4) + 0.3
 
 
 @pytest.mark.parametrize(("name", "scale"), [key for key in SHIPPED if choose(key[0]).entry.task in UNTOUCHED])
@@ -80,13 +92,17 @@ def test_the_measure_of_shift_sees_a_shift() -> None:
 
 @pytest.mark.parametrize(("name", "scale"), SHIPPED)
 def test_flat_areas_stay_flat(name: str, scale: int) -> None:
-    """Within a third of a level where the network sees no border; at the border, less than anyone sees."""
+    """Within a third of a level where the network sees no border; at the border, less than anyone sees.
+
+    Files hold nothing below black or above white.
+    """
     restorer = load_model(name, scale, device="cpu")
     halo = restorer.model.halo
     for level in (0.0, 0.25, 0.5, 1.0):
-        restored = restorer.restore_tensor(torch.full((3, 2 * halo + 12, 2 * halo + 12), level))
+        restored = restorer.restore_tensor(torch.full((3, 2 * halo + 12, 2 * halo + 12), level)).clamp(0, 1)
         error = (restored - level).abs() * 255
-        assert error[:, halo * scale : -halo * scale, halo * scale : -halo * scale].max() < 0.34
+        most = 0.5 if name in WORN else 0.34
+        assert error[:, halo * scale : -halo * scale, halo * scale : -halo * scale].max() < most
         assert error.max() < 3
 
 
