@@ -182,10 +182,9 @@ def _as_error(path: Path | str, error: Exception) -> ImgrestoreError:
 
 def _each_once(found: Iterable[Found], *, beside: bool) -> list[Found]:
     """Leave out what was found before, by another path to it or in a folder, and would have the same output."""
-    once: dict[tuple[str, Path | None], Found] = {}
+    once: dict[tuple[str, str, Path | None], Found] = {}
     for item in found:
-        place = os.path.join(_place(item.source.parent), item.source.name)  # noqa: PTH118  as _place returns it
-        key = place, None if beside else item.relative
+        key = _place(item.source.parent), item.source.name, None if beside else item.relative
         before = once.get(key, item)
         once[key] = replace(before, named=before.named or item.named)
     return list(once.values())
