@@ -15,7 +15,7 @@ LAYERS = [
     for names in (
         "errors",
         "registry parts files manifest",
-        "image rows filters color sizes tiling spectrum devices allocation distributed conversion tensors",
+        "image rows filters color sizes tiling spectrum devices allocation distributed conversion tensors streams",
         "models degradations codecs cards",
         "losses weights datasets optimizers schedules catalogue diagnosis",
         "recipes metrics report classical engine blending network "

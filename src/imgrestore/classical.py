@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 from torch.nn.functional import pad
 
 from imgrestore.degradations.blur import Blur, convolve
 from imgrestore.degradations.contract import Degradation, each_picture
 from imgrestore.degradations.gaussian import Gaussian
 from imgrestore.degradations.opencv import non_local_means as _non_local_means
+from imgrestore.streams import Streams
 
 _STRENGTH = 0.6
 """Filter strength of non-local means, for luma and colours, as a multiple of the noise's sigma."""
@@ -23,7 +24,7 @@ _ITERATIONS = 60
 """Of Richardson-Lucy."""
 
 
-def told(degradations: Sequence[Degradation], generator: Generator) -> dict[str, Callable[[Tensor], Tensor]]:
+def told(degradations: Sequence[Degradation], streams: Streams) -> dict[str, Callable[[Tensor], Tensor]]:
     """Return the classical methods for an image that was degraded so, named by what they are told.
 
     White noise alone of a fixed, known strength is for non-local means; a blur of sRGB values that comes first, and
@@ -31,13 +32,13 @@ def told(degradations: Sequence[Degradation], generator: Generator) -> dict[str,
 
     Args:
         degradations: What happened to the image, in order.
-        generator: As it was before; the kernel is drawn from it again.
+        streams: As they were before; the kernel is drawn from them again.
     """
     match degradations:
         case [Gaussian(sigma=(low, high), colour="rgb")] if 0 < low == high:
             return {"non-local-means-told-sigma": lambda lq: non_local_means(lq, low)}
         case [Blur(linear=False) as blur, *rest] if blur.probability == 1 and all(each.keeps_size for each in rest):
-            kernel = blur.kernels(1, generator)[0]
+            kernel = blur.kernels(streams.copy().fork())[0]
             return {"richardson-lucy-told-kernel": lambda lq: richardson_lucy(lq, kernel)}
     return {}
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Generator, Tensor
+from torch import Tensor
 
 from imgrestore.classical import told
 from imgrestore.codecs import find_images, read_image
@@ -31,6 +31,7 @@ from imgrestore.metrics import METRICS, Protocol
 from imgrestore.parts import check
 from imgrestore.recipes.files import toml_value
 from imgrestore.report import Report, Score
+from imgrestore.streams import Streams
 
 Restore = Callable[[Tensor], Tensor]
 """Takes a low-quality image (3, h, w) to a restored one (3, H, W)."""
@@ -87,20 +88,20 @@ class Pair:
         return cls(name, load, scale, tuple(degradations))
 
 
-def seeded(name: str) -> Generator:
+def seeded(name: str) -> Streams:
     """Return the source of everything random in the pair of this name, whatever folder and format it comes from."""
-    return Generator().manual_seed(zlib.crc32(os.fsencode(Path(name).stem)))
+    return Streams.seeded(zlib.crc32(os.fsencode(Path(name).stem)))
 
 
-def _degraded(gt: Tensor, degradations: Sequence[Degradation], generator: Generator) -> tuple[Tensor, int]:
+def _degraded(gt: Tensor, degradations: Sequence[Degradation], streams: Streams) -> tuple[Tensor, int]:
     """Degrade an image (3, H, W) and tell how many of its pixels from the edge blurs have reached beyond it."""
     lq, reach = gt[None], 0
     for degradation in degradations:
-        following = generator.clone_state()
-        if isinstance(degradation, Blur) and bool(degradation.chosen(1, following)):
-            kernel = degradation.kernels(1, following)
+        following = streams.copy().fork()
+        if isinstance(degradation, Blur) and bool(degradation.chosen(following)):
+            kernel = degradation.kernels(following)
             reach += kernel.shape[-1] // 2 * (gt.shape[-1] // lq.shape[-1])
-        lq = degradation(lq, generator)
+        lq = degradation(lq, streams)
     return lq[0], reach
 
 

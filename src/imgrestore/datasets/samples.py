@@ -15,12 +15,13 @@ from functools import cached_property, lru_cache
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Generator, Tensor
+from torch import Tensor
 
 from imgrestore.datasets.contract import Dataset
 from imgrestore.datasets.pictures import Pictures, Views
 from imgrestore.degradations.contract import Degradation, degrade
 from imgrestore.errors import ImgrestoreError, InputError, RecipeError
+from imgrestore.streams import Streams
 
 Batch = tuple[Tensor, Tensor]
 """Low-quality images (N, C, h, w) and ground truth (N, C, H, W), float32 in [0, 1]."""
@@ -53,11 +54,6 @@ class Samples:
         """Samples in all pictures up to and including each."""
         return np.cumsum([self.dataset.samples_in(shapes[0]) for shapes in self.pictures.shapes])
 
-    @cached_property
-    def _draws(self) -> bool:
-        """Whether what happens to a sample depends on random numbers."""
-        return any(part.draws for part in (*self.dataset.transform, *self.degradations))
-
     @property
     def device(self) -> torch.device:
         """Where batches are made."""
@@ -79,10 +75,10 @@ class Samples:
             raise InputError(
                 "images of different sizes cannot form a batch", hint="set data.batch=1, or give data.size to resize"
             )
-        if self.device.type == "cpu" and self._draws:  # sample by sample: no matter how the run is shared out
-            made = [self._degraded([views], rng) for views, rng in zip(cut, rngs, strict=True)]
-            return torch.cat([lq for lq, _ in made]), torch.cat([gt for _, gt in made])
-        return self._degraded(cut, rngs[0])
+        views = [torch.stack(alike).permute(0, 3, 1, 2).float() / 255 for alike in zip(*cut, strict=True)]
+        lq, gt = self.pair(views, Streams.seeded(self.seed, torch.tensor(positions, device=self.device)))
+        border = self.dataset.border
+        return _trim(lq, border), _trim(gt, border * self.scale)
 
     def _cut(self, position: int, rng: np.random.Generator) -> Views:
         epoch, index = divmod(position, len(self))
@@ -101,17 +97,10 @@ class Samples:
                 return self.pictures[candidate], candidate
         raise InputError("none of the images can be read any more", hint="look at the folder, then --resume")
 
-    def _degraded(self, cut: Sequence[Views], rng: np.random.Generator) -> Batch:
-        generator = Generator(self.device).manual_seed(int(rng.integers(2**63)))
-        views = [torch.stack(alike).permute(0, 3, 1, 2).float() / 255 for alike in zip(*cut, strict=True)]
-        lq, gt = self.pair(views, generator)
-        border = self.dataset.border
-        return _trim(lq, border), _trim(gt, border * self.scale)
-
-    def pair(self, views: Sequence[Tensor], generator: Generator) -> Batch:
+    def pair(self, views: Sequence[Tensor], streams: Streams) -> Batch:
         """Turn views (N, C, H, W) of whole pictures or samples into low-quality images and ground truth."""
-        gt = degrade(views[0], self.dataset.transform, generator)
-        lq = degrade(gt if len(views) == 1 else views[1], self.degradations, generator)
+        gt = degrade(views[0], self.dataset.transform, streams)
+        lq = degrade(gt if len(views) == 1 else views[1], self.degradations, streams)
         if (lq.shape[-2] * self.scale, lq.shape[-1] * self.scale) != tuple(gt.shape[-2:]):
             raise RecipeError(
                 f"low-quality images are {lq.shape[-1]}x{lq.shape[-2]} for {gt.shape[-1]}x{gt.shape[-2]}, not "

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Annotated
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from imgrestore.degradations.blur import Blur, gaussian_kernels
-from imgrestore.degradations.contract import uniform
 from imgrestore.parts import Field, Range, within
 from imgrestore.registry import register_degradation
+from imgrestore.streams import Streams
 
 
 @register_degradation
@@ -28,7 +28,7 @@ class AnisotropicBlur(Blur):
         (0, 180), description="degrees, counter-clockwise from horizontal"
     )
 
-    def kernels(self, count: int, generator: Generator) -> Tensor:
+    def kernels(self, streams: Streams) -> Tensor:
         """Draw Gaussians."""
-        sigma_x, sigma_y = uniform(count, self.sigma_x, generator), uniform(count, self.sigma_y, generator)
-        return gaussian_kernels(sigma_x, sigma_y, torch.deg2rad(uniform(count, self.angle, generator)))
+        sigma_x, sigma_y = streams.uniform(self.sigma_x), streams.uniform(self.sigma_y)
+        return gaussian_kernels(sigma_x, sigma_y, torch.deg2rad(streams.uniform(self.angle)))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from torch import Generator, Tensor
+from torch import Tensor
 
 from imgrestore.degradations import opencv
 from imgrestore.degradations.contract import Degradation, each_picture
 from imgrestore.parts import Field
 from imgrestore.registry import register_degradation
+from imgrestore.streams import Streams
 
 
 @register_degradation
@@ -33,7 +34,7 @@ class Bilateral(Degradation):
         """Always: OpenCV computes on the CPU."""
         return True
 
-    def degrade(self, image: Tensor, generator: Generator) -> Tensor:
+    def degrade(self, image: Tensor, streams: Streams) -> Tensor:
         """Return the smoothed images, on 8-bit levels."""
         return each_picture(
             image, lambda _, picture: opencv.bilateral(picture, self.diameter, self.sigma_colour, self.sigma_space)

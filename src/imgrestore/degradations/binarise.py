@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from torch import Generator, Tensor
+from torch import Tensor
 
 from imgrestore.color import luma
 from imgrestore.degradations.contract import Degradation
 from imgrestore.parts import Field
 from imgrestore.registry import register_degradation
+from imgrestore.streams import Streams
 
 
 @register_degradation
@@ -25,6 +26,6 @@ class Binarise(Degradation):
 
     threshold: float = Field(0.5, ge=0, le=1, description="luma above which a pixel is white")
 
-    def degrade(self, image: Tensor, generator: Generator) -> Tensor:
+    def degrade(self, image: Tensor, streams: Streams) -> Tensor:
         """Return the images in black and white."""
         return (luma(image) > self.threshold).to(image).repeat(1, image.shape[1], 1, 1)

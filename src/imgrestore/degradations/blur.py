@@ -11,12 +11,13 @@ import math
 from abc import abstractmethod
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 from torch.fft import irfft2, rfft2
 
 from imgrestore.color import to_linear, to_srgb
 from imgrestore.degradations.contract import Degradation
 from imgrestore.parts import Field
+from imgrestore.streams import Streams
 
 
 class Blur(Degradation):
@@ -28,14 +29,14 @@ class Blur(Degradation):
 
     linear: bool = Field(False, description="blur linear light, as a lens does, instead of sRGB values")
 
-    def degrade(self, image: Tensor, generator: Generator) -> Tensor:
+    def degrade(self, image: Tensor, streams: Streams) -> Tensor:
         """Return the blurred images, same shape."""
-        kernels = self.kernels(len(image), generator)
+        kernels = self.kernels(streams)
         return to_srgb(blur(to_linear(image), kernels)) if self.linear else blur(image, kernels)
 
     @abstractmethod
-    def kernels(self, count: int, generator: Generator) -> Tensor:
-        """Draw a kernel for each of ``count`` images, (count, k, k) on the generator's device."""
+    def kernels(self, streams: Streams) -> Tensor:
+        """Draw a kernel for each of N images, (N, k, k) on the device of the streams."""
 
 
 def blur(image: Tensor, kernels: Tensor) -> Tensor:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from torch import Generator, Tensor
+from torch import Tensor
 
 from imgrestore.degradations.blur import Blur, box_kernels
-from imgrestore.degradations.contract import uniform
 from imgrestore.parts import Field, Range, within
 from imgrestore.registry import register_degradation
+from imgrestore.streams import Streams
 
 
 @register_degradation
@@ -22,6 +22,6 @@ class BoxBlur(Blur):
 
     size: Annotated[Range, within(1, 101)] = Field((3, 9), description="side of the square in pixels")
 
-    def kernels(self, count: int, generator: Generator) -> Tensor:
+    def kernels(self, streams: Streams) -> Tensor:
         """Draw squares."""
-        return box_kernels(uniform(count, self.size, generator))
+        return box_kernels(streams.uniform(self.size))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from torch import Generator, Tensor
+from torch import Tensor
 
-from imgrestore.degradations.contract import Degradation, uniform_like
+from imgrestore.degradations.contract import Degradation
 from imgrestore.parts import Field, Range, within
 from imgrestore.registry import register_degradation
+from imgrestore.streams import Streams
 
 
 @register_degradation
@@ -22,6 +23,6 @@ class Brighten(Degradation):
 
     factor: Annotated[Range, within(1, 16)] = Field((1.3, 1.6), description="what values are multiplied by")
 
-    def degrade(self, image: Tensor, generator: Generator) -> Tensor:
+    def degrade(self, image: Tensor, streams: Streams) -> Tensor:
         """Return the brighter images."""
-        return (uniform_like(image, self.factor, generator) * image).clamp(0, 1)
+        return (streams.uniform(self.factor, 1, 1, 1).to(image) * image).clamp(0, 1)

@@ -6,12 +6,12 @@ import math
 from typing import Annotated
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from imgrestore.degradations.blur import Blur, path_kernels
-from imgrestore.degradations.contract import uniform
 from imgrestore.parts import Field, Range, within
 from imgrestore.registry import register_degradation
+from imgrestore.streams import Streams
 
 _POINTS = 400
 """Points of a path."""
@@ -32,11 +32,11 @@ class CameraShake(Blur):
     tremor: Annotated[Range, within(0, 100)] = Field((1, 6), description="wandering of the direction in radians")
     jerks: Annotated[Range, within(0, 100)] = Field((0, 2), description="expected number of sudden turns")
 
-    def kernels(self, count: int, generator: Generator) -> Tensor:
+    def kernels(self, streams: Streams) -> Tensor:
         """Draw paths."""
-        size, tremor, jerks = (uniform(count, bounds, generator) for bounds in (self.size, self.tremor, self.jerks))
-        start, chance, turn = torch.rand(3, count, _POINTS, generator=generator, device=generator.device)
-        wander = torch.randn(count, _POINTS, generator=generator, device=generator.device)
+        size, tremor, jerks = (streams.uniform(bounds) for bounds in (self.size, self.tremor, self.jerks))
+        start, chance, turn = streams.uniform((0, 1), 3, _POINTS).unbind(1)
+        wander = streams.normal(_POINTS)
         jerk = (chance < jerks[:, None] / _POINTS) * (math.pi + turn - 0.5)
         steps = wander * tremor[:, None] / math.sqrt(_POINTS) + jerk
         heading = 2 * math.pi * start[:, :1] + steps.cumsum(dim=1)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Annotated, ClassVar
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from imgrestore.degradations.blur import convolve, gaussian_kernels
-from imgrestore.degradations.contract import Degradation, normal_like, uniform, uniform_like
+from imgrestore.degradations.contract import Degradation
 from imgrestore.parts import Field, Range, within
 from imgrestore.registry import register_degradation
+from imgrestore.streams import Streams
 
 _RGB_OF_CHROMA = ((0.0, 1.402), (-0.344136, -0.714136), (1.772, 0.0))
 """What Cb and Cr add to red, green and blue (ITU-R BT.601, full range, as in JPEG files)."""
@@ -37,19 +38,19 @@ class ChromaNoise(Degradation):
     )
     grain: Annotated[Range, within(0, 16)] = Field((0.5, 2.0), description="blur of the colour noise in pixels")
 
-    def degrade(self, image: Tensor, generator: Generator) -> Tensor:
+    def degrade(self, image: Tensor, streams: Streams) -> Tensor:
         """Return the noisy images, same shape."""
-        noisy = image + uniform_like(image, self.luma, generator) * normal_like(image[:, :1], generator)
+        noisy = image + streams.uniform(self.luma, 1, 1, 1).to(image) * streams.normal(1, *image.shape[2:]).to(image)
         if image.shape[1] == 1:
             return noisy
-        chroma = uniform_like(image, self.chroma, generator) * self._grain(image, generator)
+        chroma = streams.uniform(self.chroma, 1, 1, 1).to(image) * self._grain(image, streams)
         return noisy + torch.einsum("rc,nchw->nrhw", torch.tensor(_RGB_OF_CHROMA).to(image), chroma)
 
-    def _grain(self, image: Tensor, generator: Generator) -> Tensor:
+    def _grain(self, image: Tensor, streams: Streams) -> Tensor:
         """Return blurred noise (N, 2, H, W) of variance one everywhere, which is why it is drawn beyond the edges."""
-        grain = uniform(len(image), self.grain, generator)
+        grain = streams.uniform(self.grain)
         kernels = gaussian_kernels(grain, grain, torch.zeros_like(grain))
         around = kernels.shape[-1] - 1
         height, width = image.shape[-2:]
-        noise = normal_like(image.new_empty(len(image), 2, height + around, width + around), generator)
+        noise = streams.normal(2, height + around, width + around).to(image)
         return convolve(noise, kernels / kernels.square().sum(dim=(1, 2), keepdim=True).sqrt())

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from torch import Generator, Tensor
+from torch import Tensor
 
 from imgrestore.degradations.contract import Degradation
 from imgrestore.registry import register_degradation
+from imgrestore.streams import Streams
 
 
 @register_degradation
@@ -19,6 +20,6 @@ class Clip(Degradation):
 
     random: ClassVar[bool] = False
 
-    def degrade(self, image: Tensor, generator: Generator) -> Tensor:
+    def degrade(self, image: Tensor, streams: Streams) -> Tensor:
         """Return the clipped images."""
         return image.clamp(0, 1)

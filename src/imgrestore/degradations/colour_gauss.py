@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from torch import Generator, Tensor
+from torch import Tensor
 
-from imgrestore.degradations.contract import Degradation, normal_like, uniform_like
+from imgrestore.degradations.contract import Degradation
 from imgrestore.parts import Field, Range, within
 from imgrestore.registry import register_degradation
+from imgrestore.streams import Streams
 
 
 @register_degradation
@@ -23,7 +24,7 @@ class ColourGauss(Degradation):
     std: Annotated[Range, within(0, 1)] = Field((0.2, 0.2), description="standard deviation on the [0, 1] scale")
     clip: bool = Field(True, description="clip the result to [0, 1]")
 
-    def degrade(self, image: Tensor, generator: Generator) -> Tensor:
+    def degrade(self, image: Tensor, streams: Streams) -> Tensor:
         """Return the noisy images, same shape."""
-        noisy = image + uniform_like(image, self.std, generator) * normal_like(image, generator)
+        noisy = image + streams.uniform(self.std, 1, 1, 1).to(image) * streams.normal(*image.shape[1:]).to(image)
         return noisy.clamp(0, 1) if self.clip else noisy

@@ -1,4 +1,4 @@
-"""What every degradation promises, and the random numbers and plain images they share."""
+"""What every degradation promises, and the struck pixels and plain images they share."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from typing import ClassVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Generator, Tensor
+from torch import Tensor
 
 from imgrestore.parts import Field, Part, model_validator
+from imgrestore.streams import Streams
 
 
 class Degradation(Part):
-    """Something that happens to photos, ``(image, generator) -> image``.
+    """Something that happens to photos, ``(image, streams) -> image``.
 
     Called with a batch (N, C, H, W) of float images in [0, 1], C being 1 (grey) or 3 (RGB), on any device, it returns
-    the degraded batch: a new tensor of the same type on the same device. Everything random is drawn from ``generator``
-    and anew for each image, so equal generators give equal results.
+    the degraded batch: a new tensor of the same type on the same device. Everything random is drawn from ``streams``,
+    which lie on that device, for each image from its own: so it comes out the same whatever others are in its batch.
 
     Attributes:
         random: Whether anything is drawn at all.
@@ -40,11 +41,6 @@ class Degradation(Part):
         return True
 
     @property
-    def draws(self) -> bool:
-        """Whether results depend on random numbers; if not, a batch comes out as its images one by one would."""
-        return self.random or self.probability < 1
-
-    @property
     def needs_cpu(self) -> bool:
         """Whether images on a GPU have to leave it for this."""
         return False
@@ -55,80 +51,61 @@ class Degradation(Part):
             raise ValueError(f"{self.kind} changes the size, so it happens to all images: probability must be 1")
         return self
 
-    def __call__(self, image: Tensor, generator: Generator) -> Tensor:
+    def __call__(self, image: Tensor, streams: Streams) -> Tensor:
         """Degrade a batch."""
+        own = streams.fork()
+        return self.degrade_some(image, self.chosen(own), own) if self.probability < 1 else self.degrade(image, own)
+
+    def chosen(self, streams: Streams) -> Tensor:
+        """Draw to which images it happens, (N,) bool."""
         if self.probability == 1:
-            return self.degrade(image, generator)
-        chosen = self.chosen(len(image), generator).to(image.device)
+            return torch.ones(len(streams), dtype=torch.bool, device=streams.device)
+        return streams.happens(self.probability)
+
+    def degrade_some(self, image: Tensor, chosen: Tensor, streams: Streams) -> Tensor:
+        """Degrade the images (N, C, H, W) that are chosen, (N,) bool.
+
+        On a GPU, which would have to be waited for to know which they are, all are degraded and the others dropped.
+        """
+        if image.is_cuda:
+            return torch.where(chosen[:, None, None, None], self.degrade(image, streams), image)
         result = image.clone()
         if bool(chosen.any()):
-            result[chosen] = self.degrade(image[chosen], generator)
+            result[chosen] = self.degrade(image[chosen], streams.pick(chosen))
         return result
 
-    def chosen(self, count: int, generator: Generator) -> Tensor:
-        """Draw to which of ``count`` images it happens, (count,) bool on the generator's device."""
-        if self.probability == 1:
-            return torch.ones(count, dtype=torch.bool, device=generator.device)
-        return uniform(count, (0, 1), generator) < self.probability
-
     @abstractmethod
-    def degrade(self, image: Tensor, generator: Generator) -> Tensor:
+    def degrade(self, image: Tensor, streams: Streams) -> Tensor:
         """Degrade every image of a batch (N, C, H, W)."""
 
 
-def degrade(gt: Tensor, degradations: Sequence[Degradation], generator: Generator) -> Tensor:
+def degrade(gt: Tensor, degradations: Sequence[Degradation], streams: Streams) -> Tensor:
     """Apply degradations in their order to a batch (N, C, H, W) in [0, 1]."""
     lq = gt
     for degradation in degradations:
-        lq = degradation(lq, generator)
+        lq = degradation(lq, streams)
     return lq
 
 
-def uniform(count: int, bounds: tuple[float, float], generator: Generator) -> Tensor:
-    """Draw ``count`` numbers evenly between two bounds, (count,) float32 on the generator's device."""
-    drawn = torch.rand(count, generator=generator, device=generator.device)
-    return bounds[0] + (bounds[1] - bounds[0]) * drawn
-
-
-def uniform_like(image: Tensor, bounds: tuple[float, float], generator: Generator) -> Tensor:
-    """Draw one number for each image, as (N, 1, 1, 1) of the image's type and device."""
-    return uniform(len(image), bounds, generator).to(image)[:, None, None, None]
-
-
-def rand_like(image: Tensor, generator: Generator) -> Tensor:
-    """Draw a number evenly from [0, 1) for each sample of the batch."""
-    return torch.rand(image.shape, generator=generator, device=generator.device).to(image)
-
-
-def normal_like(image: Tensor, generator: Generator) -> Tensor:
-    """Draw a standard normal number for each sample of the batch."""
-    return torch.randn(image.shape, generator=generator, device=generator.device).to(image)
-
-
-def integer(bound: int, generator: Generator) -> int:
-    """Draw a whole number from 0 to ``bound - 1``."""
-    return int(torch.randint(bound, (), generator=generator, device=generator.device))
-
-
-def struck_pixels(image: Tensor, amount: tuple[float, float], generator: Generator) -> Tensor:
+def struck_pixels(image: Tensor, amount: tuple[float, float], streams: Streams) -> Tensor:
     """Strike pixels at random, some of them more than once.
 
     Args:
         image: (N, C, H, W).
         amount: Strikes per pixel of an image: floor(amount H W) times, one of all its pixels is drawn with replacement,
             so that a share of about 1 - exp(-amount) is struck.
-        generator: Source of everything drawn.
+        streams: Source of everything drawn.
 
     Returns:
-        (N, 1, H, W) bool on the image's device, true where a pixel was struck.
+        (N, 1, H, W) bool, true where a pixel was struck.
     """
     count, _, height, width = image.shape
     pixels, most = height * width, int(amount[1] * height * width)
-    strikes = (uniform(count, amount, generator) * pixels).floor()
-    place = torch.randint(pixels, (count, most), generator=generator, device=generator.device)
-    place[torch.arange(most, device=place.device) >= strikes[:, None]] = pixels  # those too many miss the image
-    struck = torch.zeros(count, pixels + 1, dtype=torch.bool, device=place.device).scatter_(1, place, True)
-    return struck[:, :pixels].reshape(count, 1, height, width).to(image.device)
+    strikes = (streams.uniform(amount) * pixels).floor()
+    place = streams.integers(pixels, most)
+    missing = torch.arange(most, device=place.device) >= strikes[:, None]  # those too many miss the image
+    struck = torch.zeros(count, pixels + 1, dtype=torch.bool, device=place.device)
+    return struck.scatter_(1, place.masked_fill(missing, pixels), True)[:, :pixels].reshape(count, 1, height, width)
 
 
 Picture = NDArray[np.uint8]

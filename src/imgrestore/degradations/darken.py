@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from torch import Generator, Tensor
+from torch import Tensor
 
-from imgrestore.degradations.contract import Degradation, uniform_like
+from imgrestore.degradations.contract import Degradation
 from imgrestore.parts import Field, Range, within
 from imgrestore.registry import register_degradation
+from imgrestore.streams import Streams
 
 
 @register_degradation
@@ -21,6 +22,6 @@ class Darken(Degradation):
 
     factor: Annotated[Range, within(0, 1)] = Field((0.4, 0.7), description="what values are multiplied by")
 
-    def degrade(self, image: Tensor, generator: Generator) -> Tensor:
+    def degrade(self, image: Tensor, streams: Streams) -> Tensor:
         """Return the darker images."""
-        return uniform_like(image, self.factor, generator) * image
+        return streams.uniform(self.factor, 1, 1, 1).to(image) * image

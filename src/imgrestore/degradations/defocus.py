@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from torch import Generator, Tensor
+from torch import Tensor
 
 from imgrestore.degradations.blur import Blur, disc_kernels
-from imgrestore.degradations.contract import uniform
 from imgrestore.parts import Field, Range, within
 from imgrestore.registry import register_degradation
+from imgrestore.streams import Streams
 
 
 @register_degradation
@@ -24,6 +24,6 @@ class Defocus(Blur):
 
     radius: Annotated[Range, within(0, 50)] = Field((1.0, 6.0), description="radius of the disc in pixels")
 
-    def kernels(self, count: int, generator: Generator) -> Tensor:
+    def kernels(self, streams: Streams) -> Tensor:
         """Draw discs."""
-        return disc_kernels(uniform(count, self.radius, generator).clamp_min(0.1))
+        return disc_kernels(streams.uniform(self.radius).clamp_min(0.1))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from torch import Generator, Tensor
+from torch import Tensor
 
 from imgrestore.degradations.contract import Degradation
 from imgrestore.filters import resize
 from imgrestore.parts import Field
 from imgrestore.registry import register_degradation
+from imgrestore.streams import Streams
 
 Kernel = Literal["nearest", "bilinear", "bicubic", "lanczos"]
 """The kernels of :mod:`imgrestore.filters`."""
@@ -35,7 +36,7 @@ class Downsample(Degradation):
         """Whether nothing shrinks."""
         return self.scale == 1
 
-    def degrade(self, image: Tensor, generator: Generator) -> Tensor:
+    def degrade(self, image: Tensor, streams: Streams) -> Tensor:
         """Return (N, C, H / scale, W / scale)."""
         height, width = image.shape[-2:]
         return resize(image, (height // self.scale, width // self.scale), self.kernel).clamp(0, 1)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from torch import Generator, Tensor
+from torch import Tensor
 
-from imgrestore.degradations.contract import Degradation, normal_like, uniform_like
+from imgrestore.degradations.contract import Degradation
 from imgrestore.parts import Field, Range, within
 from imgrestore.registry import register_degradation
+from imgrestore.streams import Streams
 
 
 @register_degradation
@@ -25,8 +26,8 @@ class Gaussian(Degradation):
     sigma: Annotated[Range, within(0, 1)] = Field((0.0, 50 / 255), description="standard deviation on the [0, 1] scale")
     colour: Literal["rgb", "grey"] = Field("rgb", description="noise for each channel, or the same in all channels")
 
-    def degrade(self, image: Tensor, generator: Generator) -> Tensor:
+    def degrade(self, image: Tensor, streams: Streams) -> Tensor:
         """Return the noisy images, same shape."""
-        sigma = uniform_like(image, self.sigma, generator)
-        noise = normal_like(image if self.colour == "rgb" else image[:, :1], generator)
-        return image + sigma * noise
+        sigma = streams.uniform(self.sigma, 1, 1, 1).to(image)
+        channels = image.shape[1] if self.colour == "rgb" else 1
+        return image + sigma * streams.normal(channels, *image.shape[2:]).to(image)

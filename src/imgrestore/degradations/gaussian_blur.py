@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Annotated
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from imgrestore.degradations.blur import Blur, gaussian_kernels
-from imgrestore.degradations.contract import uniform
 from imgrestore.parts import Field, Range, within
 from imgrestore.registry import register_degradation
+from imgrestore.streams import Streams
 
 
 @register_degradation
@@ -23,7 +23,7 @@ class GaussianBlur(Blur):
 
     sigma: Annotated[Range, within(0, 50)] = Field((0.2, 3.0), description="standard deviation in pixels")
 
-    def kernels(self, count: int, generator: Generator) -> Tensor:
+    def kernels(self, streams: Streams) -> Tensor:
         """Draw Gaussians."""
-        sigma = uniform(count, self.sigma, generator)
+        sigma = streams.uniform(self.sigma)
         return gaussian_kernels(sigma, sigma, torch.zeros_like(sigma))

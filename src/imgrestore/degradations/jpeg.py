@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 import numpy as np
-from torch import Generator, Tensor
+from torch import Tensor
 
 from imgrestore.degradations import opencv
-from imgrestore.degradations.contract import Degradation, Picture, each_picture, integer, uniform
+from imgrestore.degradations.contract import Degradation, Picture, each_picture
 from imgrestore.parts import Field, Range, within
 from imgrestore.registry import register_degradation
+from imgrestore.streams import Streams
 
 _BLOCK = 16
 """Pixels after which everything repeats: a block of colours at half resolution."""
@@ -36,22 +37,15 @@ class Jpeg(Degradation):
         """Always: OpenCV computes on the CPU."""
         return True
 
-    def degrade(self, image: Tensor, generator: Generator) -> Tensor:
+    def degrade(self, image: Tensor, streams: Streams) -> Tensor:
         """Return what the files hold."""
-        quality = [round(drawn) for drawn in uniform(len(image), self.quality, generator).tolist()]
+        quality = streams.uniform(self.quality).round().int().tolist()
+        full = streams.happens({"4:4:4": 1.0, "4:2:0": 0.0, "random": 0.5}[self.subsampling]).tolist()
+        corners = (streams.integers(_BLOCK, 2) * streams.happens(self.cropped)[:, None]).tolist()
 
         def change(i: int, picture: Picture) -> Picture:
-            top, left = self._corner(generator)
+            top, left = corners[i]
             larger = np.pad(picture, ((top, 0), (left, 0), (0, 0)), mode="symmetric")
-            sampling = self.subsampling
-            if sampling == "random":
-                sampling = "4:4:4" if integer(2, generator) else "4:2:0"
-            return opencv.jpeg(larger, quality[i], sampling)[top:, left:]
+            return opencv.jpeg(larger, quality[i], "4:4:4" if full[i] else "4:2:0")[top:, left:]
 
         return each_picture(image, change)
-
-    def _corner(self, generator: Generator) -> tuple[int, int]:
-        """Return how many rows and columns were cut off."""
-        if not self.cropped or float(uniform(1, (0, 1), generator)) >= self.cropped:
-            return 0, 0
-        return integer(_BLOCK, generator), integer(_BLOCK, generator)

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 from torch.nn.functional import pad
 
 from imgrestore.degradations.blur import Blur, normalised
-from imgrestore.degradations.contract import integer
 from imgrestore.errors import InputError
 from imgrestore.parts import Field
 from imgrestore.registry import register_degradation
+from imgrestore.streams import Streams
 
 
 @register_degradation
@@ -29,16 +29,16 @@ class MeasuredBlur(Blur):
 
     files: tuple[str, ...] = Field(min_length=1, description="text files, each with a kernel")
 
-    def kernels(self, count: int, generator: Generator) -> Tensor:
+    def kernels(self, streams: Streams) -> Tensor:
         """Draw from the kernels.
 
         Raises:
             InputError: A file cannot be read, or holds no kernel.
         """
         given = [_read(file) for file in self.files]
-        drawn = [given[integer(len(given), generator)] for _ in range(count)]
+        drawn = [given[number] for number in streams.integers(len(given)).tolist()]
         side = max(len(kernel) for kernel in drawn)
-        return torch.stack([pad(kernel, ((side - len(kernel)) // 2,) * 4) for kernel in drawn]).to(generator.device)
+        return torch.stack([pad(kernel, ((side - len(kernel)) // 2,) * 4) for kernel in drawn]).to(streams.device)
 
 
 @lru_cache(maxsize=64)

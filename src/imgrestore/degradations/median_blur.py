@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from torch import Generator, Tensor
+from torch import Tensor
 
 from imgrestore.degradations import opencv
 from imgrestore.degradations.contract import Degradation, each_picture
 from imgrestore.parts import Field, model_validator
 from imgrestore.registry import register_degradation
+from imgrestore.streams import Streams
 
 
 @register_degradation
@@ -35,6 +36,6 @@ class MedianBlur(Degradation):
         """Always: OpenCV computes on the CPU."""
         return True
 
-    def degrade(self, image: Tensor, generator: Generator) -> Tensor:
+    def degrade(self, image: Tensor, streams: Streams) -> Tensor:
         """Return the filtered images, on 8-bit levels."""
         return each_picture(image, lambda _, picture: opencv.median(picture, self.size))

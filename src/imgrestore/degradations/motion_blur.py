@@ -6,12 +6,12 @@ import math
 from typing import Annotated
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from imgrestore.degradations.blur import Blur, path_kernels
-from imgrestore.degradations.contract import uniform
 from imgrestore.parts import Field, Range, within
 from imgrestore.registry import register_degradation
+from imgrestore.streams import Streams
 
 _POINTS = 4
 """Points drawn for each pixel of the longest line."""
@@ -31,10 +31,10 @@ class MotionBlur(Blur):
         (0, 180), description="degrees, counter-clockwise from horizontal"
     )
 
-    def kernels(self, count: int, generator: Generator) -> Tensor:
+    def kernels(self, streams: Streams) -> Tensor:
         """Draw lines."""
-        length = uniform(count, self.length, generator)
-        angle = torch.deg2rad(uniform(count, self.angle, generator))
+        length = streams.uniform(self.length)
+        angle = torch.deg2rad(streams.uniform(self.angle))
         points = max(1, math.ceil(_POINTS * self.length[1]))
         along = (torch.arange(points, device=length.device) + 0.5) / points - 0.5
         way = length[:, None] * torch.stack([angle.cos(), -angle.sin()], dim=1)

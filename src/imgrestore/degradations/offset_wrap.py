@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from torch import Generator, Tensor
+from torch import Tensor
 
-from imgrestore.degradations.contract import Degradation, normal_like
+from imgrestore.degradations.contract import Degradation
 from imgrestore.parts import Field
 from imgrestore.registry import register_degradation
+from imgrestore.streams import Streams
 
 
 @register_degradation
@@ -23,8 +24,8 @@ class OffsetWrap(Degradation):
     std: float = Field(5, ge=0, le=255, description="standard deviation of the offset in grey levels of 255")
     wrap: bool = Field(True, description="start again at black beyond white; if false, stay white")
 
-    def degrade(self, image: Tensor, generator: Generator) -> Tensor:
+    def degrade(self, image: Tensor, streams: Streams) -> Tensor:
         """Return the shifted images, on 8-bit levels."""
-        offset = (self.mean + self.std * normal_like(image, generator)).floor()
+        offset = (self.mean + self.std * streams.normal(*image.shape[1:]).to(image)).floor()
         shifted = (image.clamp(0, 1) * 255).round() + offset
         return (shifted.remainder(256) if self.wrap else shifted.clamp(0, 255)) / 255

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from torch import Generator, Tensor
+from torch import Tensor
 
-from imgrestore.degradations.contract import Degradation, uniform
+from imgrestore.degradations.contract import Degradation
 from imgrestore.parts import Field, SerializeAsAny, model_validator
 from imgrestore.registry import register_degradation
+from imgrestore.streams import Streams
 
 _ROUNDING = 1e-6
 
@@ -36,13 +37,11 @@ class OneOf(Degradation):
         """Whether any of what may happen needs it."""
         return any(part.needs_cpu for part in self.among)
 
-    def degrade(self, image: Tensor, generator: Generator) -> Tensor:
+    def degrade(self, image: Tensor, streams: Streams) -> Tensor:
         """Return the images, each degraded by what was drawn for it."""
-        drawn = uniform(len(image), (0, 1), generator).to(image.device)
-        result, first = image.clone(), 0.0
+        drawn, first, result = streams.uniform(), 0.0, image.clone()
         for part in self.among:
             chosen = (drawn >= first) & (drawn < first + part.probability)
-            if bool(chosen.any()):
-                result[chosen] = part.degrade(image[chosen], generator)
+            result = part.degrade_some(result, chosen, streams.fork())
             first += part.probability
         return result

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from imgrestore.color import luma
-from imgrestore.degradations.contract import Degradation, uniform_like
+from imgrestore.degradations.contract import Degradation
 from imgrestore.parts import Field, Range, within
 from imgrestore.registry import register_degradation
+from imgrestore.streams import Streams
 
 
 @register_degradation
@@ -26,9 +26,9 @@ class Poisson(Degradation):
     peak: Annotated[Range, within(1, 1e6)] = Field((50, 1000), description="photons of a white sample")
     colour: Literal["rgb", "grey"] = Field("rgb", description="noise for each channel, or the same in all channels")
 
-    def degrade(self, image: Tensor, generator: Generator) -> Tensor:
+    def degrade(self, image: Tensor, streams: Streams) -> Tensor:
         """Return the noisy images, same shape."""
-        peak = uniform_like(image, (self.peak[1] ** -0.5, self.peak[0] ** -0.5), generator) ** -2
+        peak = streams.uniform((self.peak[1] ** -0.5, self.peak[0] ** -0.5), 1, 1, 1).to(image) ** -2
         exposed = (image if self.colour == "rgb" else luma(image)).clamp(0, 1)
-        photons = torch.poisson((exposed * peak).to(generator.device), generator=generator).to(image)
+        photons = streams.poisson(exposed * peak).to(image)
         return (image + photons / peak - exposed).clamp(0, 1)

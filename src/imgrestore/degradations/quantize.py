@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from torch import Generator, Tensor
+from torch import Tensor
 
 from imgrestore.degradations.contract import Degradation
 from imgrestore.parts import Field
 from imgrestore.registry import register_degradation
+from imgrestore.streams import Streams
 
 
 @register_degradation
@@ -22,7 +23,7 @@ class Quantize(Degradation):
 
     bits: int = Field(8, ge=1, le=16, description="bits per sample")
 
-    def degrade(self, image: Tensor, generator: Generator) -> Tensor:
+    def degrade(self, image: Tensor, streams: Streams) -> Tensor:
         """Return the image with every sample on one of the levels."""
         levels = 2**self.bits - 1
         rounded: Tensor = (image.clamp(0, 1) * levels).round() / levels

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Annotated
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
-from imgrestore.degradations.contract import Degradation, integer, uniform
+from imgrestore.degradations.contract import Degradation
 from imgrestore.degradations.downsample import Kernel
 from imgrestore.filters import resize
 from imgrestore.parts import Field, Range, within
 from imgrestore.registry import register_degradation
+from imgrestore.streams import Streams
 
 
 @register_degradation
@@ -29,17 +30,15 @@ class RandomResize(Degradation):
         ("nearest", "bilinear", "bicubic", "lanczos"), min_length=1, description="kernels to draw from, each time anew"
     )
 
-    def degrade(self, image: Tensor, generator: Generator) -> Tensor:
+    def degrade(self, image: Tensor, streams: Streams) -> Tensor:
         """Return the images at their own size."""
         height, width = image.shape[-2:]
         results = []
-        for photo, factor in zip(
-            image.chunk(len(image)), uniform(len(image), self.factor, generator).tolist(), strict=True
-        ):
+        for photo, factor in zip(image.chunk(len(image)), streams.uniform(self.factor).tolist(), strict=True):
             between = max(1, round(height * factor)), max(1, round(width * factor))
-            there = resize(photo, between, self._kernel(generator)).clamp(0, 1)
-            results.append(resize(there, (height, width), self._kernel(generator)))
+            there = resize(photo, between, self._kernel(streams)).clamp(0, 1)
+            results.append(resize(there, (height, width), self._kernel(streams)))
         return torch.cat(results).clamp(0, 1)
 
-    def _kernel(self, generator: Generator) -> Kernel:
-        return self.kernels[integer(len(self.kernels), generator)]
+    def _kernel(self, streams: Streams) -> Kernel:
+        return self.kernels[int(streams.integers(len(self.kernels)))]

@@ -6,11 +6,12 @@ import math
 from typing import Annotated, Literal
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
-from imgrestore.degradations.contract import Degradation, degrade, uniform
+from imgrestore.degradations.contract import Degradation, degrade
 from imgrestore.parts import Field, Range, SerializeAsAny, model_validator, within
 from imgrestore.registry import register_degradation
+from imgrestore.streams import Streams
 
 _SHAPES = ("rectangle", "ellipse", "band")
 _LONGEST = 4
@@ -46,19 +47,19 @@ class Regional(Degradation):
         """Whether any of what happens inside needs it."""
         return any(part.needs_cpu for part in self.inside)
 
-    def degrade(self, image: Tensor, generator: Generator) -> Tensor:
+    def degrade(self, image: Tensor, streams: Streams) -> Tensor:
         """Return the images with their regions."""
-        return torch.lerp(image, degrade(image, self.inside, generator), self.mask(image, generator))
+        return torch.lerp(image, degrade(image, self.inside, streams), self.mask(image, streams))
 
-    def mask(self, image: Tensor, generator: Generator) -> Tensor:
+    def mask(self, image: Tensor, streams: Streams) -> Tensor:
         """Draw a region for each image of a batch (N, C, H, W): (N, 1, H, W), 1 inside and 0 outside."""
-        shape = torch.randint(len(_SHAPES), (len(image),), generator=generator, device=generator.device)
+        shape = streams.integers(len(_SHAPES))
         if self.shape != "random":
             shape.fill_(_SHAPES.index(self.shape))
         ellipse, band = shape == _SHAPES.index("ellipse"), shape == _SHAPES.index("band")
-        form, top, left = torch.rand(3, len(image), generator=generator, device=generator.device)
+        form, top, left = streams.uniform((0, 1), 3).unbind(1)
 
-        area = uniform(len(image), self.area, generator)
+        area = streams.uniform(self.area)
         area = torch.where(ellipse, area * 4 / math.pi, area).clamp(1e-6, 1)  # now of the frame around the region
         longest = torch.where(band, 1 / area, (1 / area).clamp_max(_LONGEST))
         ratio = longest ** torch.where(band, (form - 0.5).sign(), 2 * form - 1)

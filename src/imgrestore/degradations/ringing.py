@@ -6,12 +6,12 @@ import math
 from typing import Annotated
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from imgrestore.degradations.blur import Blur, centred_grid, normalised
-from imgrestore.degradations.contract import uniform
 from imgrestore.parts import Field, Range, within
 from imgrestore.registry import register_degradation
+from imgrestore.streams import Streams
 
 _REACH = 10
 """Pixels from the middle of the kernel to its edge."""
@@ -30,13 +30,13 @@ class Ringing(Blur):
         (math.pi / 3, math.pi), description="highest frequency kept, in radians per pixel"
     )
 
-    def degrade(self, image: Tensor, generator: Generator) -> Tensor:
+    def degrade(self, image: Tensor, streams: Streams) -> Tensor:
         """Return the filtered images, same shape."""
-        return super().degrade(image, generator).clamp(0, 1)
+        return super().degrade(image, streams).clamp(0, 1)
 
-    def kernels(self, count: int, generator: Generator) -> Tensor:
+    def kernels(self, streams: Streams) -> Tensor:
         """Draw filters."""
-        cutoff = uniform(count, self.cutoff, generator)[:, None, None]
+        cutoff = streams.uniform(self.cutoff)[:, None, None]
         x, y = centred_grid(_REACH, cutoff)
         radius = torch.hypot(x, y).clamp_min(1e-3)  # J1(z) / z is even: the middle is right to the last digit
         return normalised(cutoff * torch.special.bessel_j1(cutoff * radius) / (2 * math.pi * radius))

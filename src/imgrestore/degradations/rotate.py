@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Annotated
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 from torch.nn.functional import grid_sample
 
-from imgrestore.degradations.contract import Degradation, uniform
+from imgrestore.degradations.contract import Degradation
 from imgrestore.parts import Field, Range, within
 from imgrestore.registry import register_degradation
+from imgrestore.streams import Streams
 
 
 @register_degradation
@@ -23,10 +24,10 @@ class Rotate(Degradation):
 
     angle: Annotated[Range, within(-360, 360)] = Field((0, 360), description="degrees, counter-clockwise")
 
-    def degrade(self, image: Tensor, generator: Generator) -> Tensor:
+    def degrade(self, image: Tensor, streams: Streams) -> Tensor:
         """Return the turned images, same size."""
         height, width = image.shape[-2:]
-        angle = uniform(len(image), self.angle, generator)
+        angle = streams.uniform(self.angle)
         return turned(image.float(), angle, range(height), range(width)).to(image)
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Annotated
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
-from imgrestore.degradations.contract import Degradation, rand_like, struck_pixels
+from imgrestore.degradations.contract import Degradation, struck_pixels
 from imgrestore.parts import Field, Range, within
 from imgrestore.registry import register_degradation
+from imgrestore.streams import Streams
 
 
 @register_degradation
@@ -24,8 +25,8 @@ class SaltPepper(Degradation):
 
     amount: Annotated[Range, within(0, 8)] = Field((0.3, 0.6), description="draws per pixel")
 
-    def degrade(self, image: Tensor, generator: Generator) -> Tensor:
+    def degrade(self, image: Tensor, streams: Streams) -> Tensor:
         """Return the images with their black and white pixels."""
-        struck = struck_pixels(image, self.amount, generator)
-        white = (rand_like(image[:, :1], generator) < 0.5).to(image)
+        struck = struck_pixels(image, self.amount, streams)
+        white = (streams.uniform((0, 1), 1, *image.shape[2:]) < 0.5).to(image)
         return torch.where(struck, white, image)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from typing import Annotated
 
-from torch import Generator, Tensor
+from torch import Tensor
 
 from imgrestore.color import to_linear, to_srgb
-from imgrestore.degradations.contract import Degradation, normal_like, uniform_like
+from imgrestore.degradations.contract import Degradation
 from imgrestore.parts import Field, Range, within
 from imgrestore.registry import register_degradation
+from imgrestore.streams import Streams
 
 
 @register_degradation
@@ -32,11 +32,11 @@ class ShotRead(Degradation):
     )
     clip: bool = Field(True, description="clip the result to [0, 1], as a camera does")
 
-    def degrade(self, image: Tensor, generator: Generator) -> Tensor:
+    def degrade(self, image: Tensor, streams: Streams) -> Tensor:
         """Return the noisy images, same shape."""
-        shot = uniform_like(image, (math.log(self.shot[0]), math.log(self.shot[1])), generator).exp()
-        usual = (2.18 * shot.log() + 1.20 + 0.26 * normal_like(shot, generator)).exp()
-        read = uniform_like(image, self.read, generator) * usual
+        shot = streams.log_uniform(self.shot, 1, 1, 1).to(image)
+        usual = (2.18 * shot.log() + 1.20 + 0.26 * streams.normal(1, 1, 1).to(image)).exp()
+        read = streams.uniform(self.read, 1, 1, 1).to(image) * usual
         light = to_linear(image)
-        noisy = to_srgb(light + (shot * light.clamp_min(0) + read).sqrt() * normal_like(image, generator))
+        noisy = to_srgb(light + (shot * light.clamp_min(0) + read).sqrt() * streams.normal(*image.shape[1:]).to(image))
         return noisy.clamp(0, 1) if self.clip else noisy

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar
 
-from torch import Generator, Tensor
+from torch import Tensor
 
-from imgrestore.degradations.contract import Degradation, normal_like, uniform_like
+from imgrestore.degradations.contract import Degradation
 from imgrestore.parts import Field, Range, within
 from imgrestore.registry import register_degradation
+from imgrestore.streams import Streams
 
 
 @register_degradation
@@ -26,6 +27,7 @@ class Speckle(Degradation):
     mean: float = Field(0.0, ge=-1, le=1, description="mean of the noise")
     sigma: Annotated[Range, within(0, 1)] = Field((0.0, 0.2), description="standard deviation of the noise")
 
-    def degrade(self, image: Tensor, generator: Generator) -> Tensor:
+    def degrade(self, image: Tensor, streams: Streams) -> Tensor:
         """Return the noisy images, same shape."""
-        return image * (1 + self.mean + uniform_like(image, self.sigma, generator) * normal_like(image, generator))
+        sigma = streams.uniform(self.sigma, 1, 1, 1).to(image)
+        return image * (1 + self.mean + sigma * streams.normal(*image.shape[1:]).to(image))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from imgrestore.degradations.anisotropic_blur import AnisotropicBlur
-from imgrestore.degradations.contract import Degradation, integer, uniform
+from imgrestore.degradations.contract import Degradation
 from imgrestore.degradations.downsample import Kernel
 from imgrestore.degradations.gaussian import Gaussian
 from imgrestore.degradations.gaussian_blur import GaussianBlur
@@ -18,6 +18,7 @@ from imgrestore.degradations.ringing import Ringing
 from imgrestore.filters import resize
 from imgrestore.parts import Field, Range, RecipeTable, model_validator, within
 from imgrestore.registry import register_degradation
+from imgrestore.streams import Streams
 
 _KERNELS: tuple[Kernel, ...] = ("bilinear", "bicubic", "lanczos")
 _RINGING, _ROUND = 0.1, 0.7
@@ -49,34 +50,34 @@ class Pass(RecipeTable):
             raise ValueError("enlarged and shrunk are shares of the same photos: together they must not exceed 1")
         return self
 
-    def worn(self, photo: Tensor, around: tuple[int, int], generator: Generator) -> Tensor:
+    def worn(self, photo: Tensor, around: tuple[int, int], streams: Streams) -> Tensor:
         """Blur a photo (1, C, H, W), resize it to a size around the given one, and add noise."""
-        return self._noisy(self._resized(self._blurred(photo, generator), around, generator), generator)
+        return self._noisy(self._resized(self._blurred(photo, streams), around, streams), streams)
 
-    def compressed(self, photo: Tensor, generator: Generator) -> Tensor:
+    def compressed(self, photo: Tensor, streams: Streams) -> Tensor:
         """Save a photo as JPEG."""
-        return Jpeg(quality=self.quality)(photo, generator)
+        return Jpeg(quality=self.quality)(photo, streams)
 
-    def _blurred(self, photo: Tensor, generator: Generator) -> Tensor:
-        if not _happens(self.blur, generator):
+    def _blurred(self, photo: Tensor, streams: Streams) -> Tensor:
+        if not _happens(self.blur, streams):
             return photo
-        if _happens(_RINGING, generator):
-            return Ringing()(photo, generator)
-        if _happens(_ROUND, generator):
-            return GaussianBlur(sigma=self.sigma)(photo, generator)
-        return AnisotropicBlur(sigma_x=self.sigma, sigma_y=self.sigma)(photo, generator)
+        if _happens(_RINGING, streams):
+            return Ringing()(photo, streams)
+        if _happens(_ROUND, streams):
+            return GaussianBlur(sigma=self.sigma)(photo, streams)
+        return AnisotropicBlur(sigma_x=self.sigma, sigma_y=self.sigma)(photo, streams)
 
-    def _resized(self, photo: Tensor, around: tuple[int, int], generator: Generator) -> Tensor:
-        way, factor = float(uniform(1, (0, 1), generator)), 1.0
+    def _resized(self, photo: Tensor, around: tuple[int, int], streams: Streams) -> Tensor:
+        way, factor = float(streams.uniform()), 1.0
         if way < self.enlarged + self.shrunk:
-            factor = float(uniform(1, self.enlarge if way < self.enlarged else self.shrink, generator))
-        return _resize(photo, (max(1, round(around[0] * factor)), max(1, round(around[1] * factor))), generator)
+            factor = float(streams.uniform(self.enlarge if way < self.enlarged else self.shrink))
+        return _resize(photo, (max(1, round(around[0] * factor)), max(1, round(around[1] * factor))), streams)
 
-    def _noisy(self, photo: Tensor, generator: Generator) -> Tensor:
-        colour: Literal["rgb", "grey"] = "grey" if _happens(self.grey, generator) else "rgb"
-        if _happens(self.gaussian, generator):
-            return Gaussian(sigma=self.noise, colour=colour)(photo, generator)
-        return Poisson(peak=self.peak, colour=colour)(photo, generator)
+    def _noisy(self, photo: Tensor, streams: Streams) -> Tensor:
+        colour: Literal["rgb", "grey"] = "grey" if _happens(self.grey, streams) else "rgb"
+        if _happens(self.gaussian, streams):
+            return Gaussian(sigma=self.noise, colour=colour)(photo, streams)
+        return Poisson(peak=self.peak, colour=colour)(photo, streams)
 
 
 @register_degradation
@@ -118,27 +119,27 @@ class TwoPass(Degradation):
         """Always: OpenCV computes on the CPU."""
         return True
 
-    def degrade(self, image: Tensor, generator: Generator) -> Tensor:
+    def degrade(self, image: Tensor, streams: Streams) -> Tensor:
         """Return (N, C, H / scale, W / scale)."""
-        return torch.cat([self._worn(photo, generator) for photo in image.chunk(len(image))])
+        return torch.cat([self._worn(image[i : i + 1], streams.pick(torch.tensor([i]))) for i in range(len(image))])
 
-    def _worn(self, photo: Tensor, generator: Generator) -> Tensor:
+    def _worn(self, photo: Tensor, streams: Streams) -> Tensor:
         height, width = photo.shape[-2:]
         final = height // self.scale, width // self.scale
-        photo = self.first.compressed(self.first.worn(photo, (height, width), generator), generator)
-        photo = self.second.worn(photo, final, generator)
-        if integer(2, generator):
-            return self.second.compressed(self._finished(photo, final, generator), generator)
-        return self._finished(self.second.compressed(photo, generator), final, generator)
+        photo = self.first.compressed(self.first.worn(photo, (height, width), streams), streams)
+        photo = self.second.worn(photo, final, streams)
+        if int(streams.integers(2)):
+            return self.second.compressed(self._finished(photo, final, streams), streams)
+        return self._finished(self.second.compressed(photo, streams), final, streams)
 
-    def _finished(self, photo: Tensor, size: tuple[int, int], generator: Generator) -> Tensor:
-        resized = _resize(photo, size, generator)
-        return Ringing()(resized, generator) if _happens(self.ringing, generator) else resized
-
-
-def _happens(share: float, generator: Generator) -> bool:
-    return float(uniform(1, (0, 1), generator)) < share
+    def _finished(self, photo: Tensor, size: tuple[int, int], streams: Streams) -> Tensor:
+        resized = _resize(photo, size, streams)
+        return Ringing()(resized, streams) if _happens(self.ringing, streams) else resized
 
 
-def _resize(photo: Tensor, size: tuple[int, int], generator: Generator) -> Tensor:
-    return resize(photo, size, _KERNELS[integer(len(_KERNELS), generator)]).clamp(0, 1)
+def _happens(share: float, streams: Streams) -> bool:
+    return float(streams.uniform()) < share
+
+
+def _resize(photo: Tensor, size: tuple[int, int], streams: Streams) -> Tensor:
+    return resize(photo, size, _KERNELS[int(streams.integers(len(_KERNELS)))]).clamp(0, 1)

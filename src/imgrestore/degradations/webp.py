@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from torch import Generator, Tensor
+from torch import Tensor
 
 from imgrestore.degradations import opencv
-from imgrestore.degradations.contract import Degradation, each_picture, uniform
+from imgrestore.degradations.contract import Degradation, each_picture
 from imgrestore.parts import Field, Range, within
 from imgrestore.registry import register_degradation
+from imgrestore.streams import Streams
 
 
 @register_degradation
@@ -27,7 +28,7 @@ class Webp(Degradation):
         """Always: OpenCV computes on the CPU."""
         return True
 
-    def degrade(self, image: Tensor, generator: Generator) -> Tensor:
+    def degrade(self, image: Tensor, streams: Streams) -> Tensor:
         """Return what the files hold."""
-        quality = [round(drawn) for drawn in uniform(len(image), self.quality, generator).tolist()]
+        quality = [round(drawn) for drawn in streams.uniform(self.quality).tolist()]
         return each_picture(image, lambda i, picture: opencv.webp(picture, quality[i]))

@@ -10,7 +10,6 @@ from functools import lru_cache
 from pathlib import Path
 
 import torch
-from torch import Generator
 
 from imgrestore.datasets.contract import Dataset
 from imgrestore.datasets.pictures import Pictures, spread
@@ -19,6 +18,7 @@ from imgrestore.degradations.contract import Degradation
 from imgrestore.errors import InputError
 from imgrestore.papers import Paper
 from imgrestore.parts import RecipeTable, SerializeAsAny, check
+from imgrestore.streams import Streams
 
 _CACHE = 2**32
 _SAMPLES = 2**16
@@ -63,6 +63,7 @@ class Material:
             pictures = pictures.pick(spread(len(pictures), held_out))
         pictures = pictures.readable()
         samples = Samples(made.data, pictures, made.degradation, chosen.scale, 0)
+        seed = zlib.crc32(f"{self.paper.number} {name}".encode())
         for _, alike in itertools.groupby(range(len(pictures)), key=lambda i: pictures.shapes[i]):
             numbers = list(alike)
             height, width, channels = pictures.shapes[numbers[0]][0]
@@ -71,8 +72,8 @@ class Material:
                 taken = [pictures[i][0] for i in numbers[first : first + size]]
                 gt = torch.stack(taken).permute(0, 3, 1, 2).float() / 255
                 height, width = (side // chosen.scale * chosen.scale for side in gt.shape[-2:])
-                seed = zlib.crc32(f"{self.paper.number} {name} {numbers[first]}".encode())
-                yield numbers[first], samples.pair([gt[..., :height, :width]], Generator().manual_seed(seed))
+                streams = Streams.seeded(seed, numbers[first : first + size])
+                yield numbers[first], samples.pair([gt[..., :height, :width]], streams)
 
     def count(self, name: str) -> int:
         """Return how many pictures there are for a set, held out or not.

@@ -1,0 +1,145 @@
+"""Random numbers that each image of a batch has for itself, the same on every device.
+
+A stream is a key; its n-th number is a hash of key and n, so nothing but a position has to be kept, and what an image
+is given depends neither on the others of its batch nor on the device. The hash is that of SplitMix64: G. L. Steele, D.
+Lea, C. H. Flood, "Fast Splittable Pseudorandom Number Generators", OOPSLA 2014, doi:10.1145/2660193.2660195; to draw by
+counting is the idea of J. K. Salmon et al., "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011,
+doi:10.1145/2063384.2063405.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+_STEP = -7046029254386353131
+_MIX_1, _MIX_2 = -4658895280553007687, -7723592293110705685
+"""0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9 and 0x94D049BB133111EB as signed numbers."""
+
+_FEW = 12.0
+"""Mean of a Poisson distribution up to which its values are counted up one by one."""
+
+_MOST_OF_FEW = 36
+"""Largest of those values: more come about once in 10^8."""
+
+
+class Streams:
+    """One stream of random numbers for each image of a batch.
+
+    Everything drawn has the batch as its first axis, is float32 (or int64, bool) and lies on the device of the streams.
+    """
+
+    def __init__(self, keys: Tensor, position: int = 0) -> None:
+        """Begin streams.
+
+        Args:
+            keys: (N,) int64, one for each image.
+            position: Numbers drawn already from each.
+        """
+        self.keys, self._position = keys, position
+
+    @classmethod
+    def seeded(cls, seed: int, numbers: Sequence[int] | Tensor = (0,)) -> Streams:
+        """Begin the streams of some numbered images under a seed; both may be any whole numbers of 64 bits."""
+        counted = numbers if isinstance(numbers, Tensor) else torch.tensor([_signed(number) for number in numbers])
+        start = torch.tensor([_signed(seed)], device=counted.device)
+        return cls(_mixed(_mixed(start * _STEP) + counted * _STEP))
+
+    def __len__(self) -> int:
+        """Return the number of images."""
+        return len(self.keys)
+
+    @property
+    def device(self) -> torch.device:
+        """Where numbers are drawn."""
+        return self.keys.device
+
+    def copy(self) -> Streams:
+        """Return streams that give what these will give."""
+        return Streams(self.keys, self._position)
+
+    def fork(self) -> Streams:
+        """Return streams of their own, so that how much is drawn from them changes nothing for these."""
+        return Streams(self._hashes(1)[:, 0])
+
+    def pick(self, chosen: Tensor) -> Streams:
+        """Return the streams of some images, by their numbers or a mask."""
+        return Streams(self.keys[chosen], self._position)
+
+    def uniform(self, bounds: tuple[float, float] = (0.0, 1.0), *shape: int) -> Tensor:
+        """Draw evenly between two bounds, (N, *shape); the upper one is left out but for rounding."""
+        unit = (self._bits(math.prod(shape)) >> 8).float().mul_(2.0**-24).add_(0.5)
+        return unit.mul_(bounds[1] - bounds[0]).add_(bounds[0]).view(-1, *shape)
+
+    def log_uniform(self, bounds: tuple[float, float], *shape: int) -> Tensor:
+        """Draw between two bounds above 0 so that every factor is equally frequent, (N, *shape)."""
+        return self.uniform((math.log(bounds[0]), math.log(bounds[1])), *shape).exp_()
+
+    def normal(self, *shape: int) -> Tensor:
+        """Draw standard normal numbers, (N, *shape).
+
+        Two at a time: G. E. P. Box, M. E. Muller, Ann. Math. Statist. 29(2), 1958, doi:10.1214/aoms/1177706645.
+        """
+        count = math.prod(shape)
+        angle, radius = self._bits(count + count % 2).float().mul_(2.0**-32).chunk(2, dim=1)
+        radius = radius.add(0.5).clamp_min_(2.0**-33).log_().mul_(-2).sqrt_()
+        angle = angle * (2 * math.pi)
+        both = torch.cat([angle.cos().mul_(radius), angle.sin_().mul_(radius)], dim=1)
+        return both[:, :count].reshape(-1, *shape)
+
+    def integers(self, bound: int, *shape: int) -> Tensor:
+        """Draw whole numbers from 0 to ``bound - 1`` (at most 2^31), (N, *shape) int64."""
+        return ((self._bits(math.prod(shape)).long() + 2**31) * bound >> 32).view(-1, *shape)
+
+    def happens(self, share: float | Tensor) -> Tensor:
+        """Draw whether something happens that has a probability, (N,) bool."""
+        return self.uniform() < share
+
+    def poisson(self, mean: Tensor) -> Tensor:
+        """Draw counts of the given means (N, …), as float32 of the same shape.
+
+        Both from the same normal number: small means by counting up the distribution, others by the expansion of E. A.
+        Cornish, R. A. Fisher (1938) of its quantiles, rounded, which is a hundredth of a count off where they meet.
+        """
+        normal = self.normal(*mean.shape[1:])
+        mean = mean.float()
+        root = mean.clamp_min(1).sqrt()
+        many = mean + root * normal + (normal.square() - 1) / 6 + (normal - normal**3) / (72 * root)
+        few, below = mean.clamp_max(_FEW), torch.special.ndtr(normal)
+        term = (-few).exp()
+        reached, count = term.clone(), torch.zeros_like(term)
+        for k in range(1, _MOST_OF_FEW + 1):
+            count += below > reached
+            term = term * few / k
+            reached += term
+        return torch.where(mean < _FEW, count, (many + 0.5).floor().clamp_min(0))
+
+    def _bits(self, count: int) -> Tensor:
+        """Draw 32 random bits at a time, (N, count) int32."""
+        return self._hashes((count + 1) // 2).view(torch.int32)[:, :count]
+
+    def _hashes(self, count: int) -> Tensor:
+        """Draw 64 random bits at a time, (N, count) int64."""
+        first = self._position + 1
+        self._position += count
+        counter = torch.arange(first, first + count, device=self.device).mul_(_STEP)
+        return _mixed(counter[None] + self.keys[:, None])
+
+
+def _mixed(x: Tensor) -> Tensor:
+    """Hash whole numbers of 64 bits in place."""
+    x ^= (x >> 30).bitwise_and_((1 << 34) - 1)
+    x *= _MIX_1
+    x ^= (x >> 27).bitwise_and_((1 << 37) - 1)
+    x *= _MIX_2
+    x ^= (x >> 31).bitwise_and_((1 << 33) - 1)
+    return x
+
+
+def _signed(number: int) -> int:
+    """Return the number of 64 bits with a sign that has the same bits."""
+    number &= 2**64 - 1
+    return number - 2**64 if number >= 2**63 else number
