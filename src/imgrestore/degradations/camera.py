@@ -56,18 +56,18 @@ class Camera(Degradation):
 
     The photo is taken back to what a sensor measured (inverse tone curve ``3 v^2 - 2 v^3``, gamma 2.2, inverse colour
     matrix and white balance, each drawn for the image), where every pixel of a Bayer mosaic of any phase gets noise of
-    variance ``shot x + read``. ``shot`` is the ``sensor``'s at ISO 100 times the sensitivity, ``ln read`` is normal about
-    ``2.18 ln shot + 1.20`` with deviation 0.26; some sensors add noise by rows; the sum is clipped and rounded to 10, 12
-    or 14 bits. The noise is demosaiced by a filter between the bilinear and H. S. Malvar, L. He, R. Cutler's
-    ("High-Quality Linear Interpolation for Demosaicing of Bayer-Patterned Color Images", ICASSP 2004,
+    variance ``shot x + read``. ``shot`` is the ``sensor``'s at ISO 100 times the sensitivity, ``ln read`` is normal
+    about ``2.18 ln shot + 1.20`` with deviation 0.26; some sensors add noise by rows; the sum is clipped and rounded to
+    10, 12 or 14 bits. The noise is demosaiced by a filter between the bilinear one and that of H. S. Malvar, L. He, R.
+    Cutler ("High-Quality Linear Interpolation for Demosaicing of Bayer-Patterned Color Images", ICASSP 2004,
     doi:10.1109/ICASSP.2004.1326587), unless the photo was ``halved``, for which each pixel had all its colours, and
-    everything developed again. What a camera's smoothing of luma and colour and its sharpening do to noise is done to the
-    noise alone: the photo has been through that before. At last some results are ``compressed``; all have 8 bits.
+    everything developed again. What a camera's smoothing of luma and colour and its sharpening do to noise is done to
+    the noise alone: the photo has been through that before. At last some results are ``compressed``; all have 8 bits.
 
-    So noise depends on brightness and colour, neighbours and channels are correlated, shadows are noisier, and colour is
-    blotchy. T. Brooks et al., "Unprocessing Images for Learned Raw Denoising", CVPR 2019, arXiv:1811.11127, from whom
-    curves, matrices and the line of read noise are taken; there photos are mosaiced too, here only their noise, so that
-    the photo without noise is the photo.
+    So noise depends on brightness and colour, neighbours and channels are correlated, shadows are noisier, and colour
+    is blotchy. T. Brooks et al., "Unprocessing Images for Learned Raw Denoising", CVPR 2019, arXiv:1811.11127, from
+    whom curves, matrices and the line of read noise are taken; there photos are mosaiced too, here only their noise, so
+    that the photo without noise is the photo.
     """
 
     iso: Annotated[Range, within(1, 1e6)] = Field((100, 25600), description="sensitivity, all factors equally frequent")
@@ -125,9 +125,8 @@ class Camera(Degradation):
     def _processed(self, noise: Tensor, streams: Streams) -> Tensor:
         """Return noise (N, 3, H, W) as smoothing and sharpening leave it, by one filter for luma and one for colour."""
         height, width = noise.shape[-2:]
-        frequency = (fftfreq(height, device=noise.device)[:, None] ** 2 + rfftfreq(width, device=noise.device) ** 2)[
-            None
-        ]
+        down, across = fftfreq(height, device=noise.device), rfftfreq(width, device=noise.device)
+        frequency = down[:, None] ** 2 + across**2
 
         def lowpass(sigma: Tensor) -> Tensor:
             return torch.exp(-2 * (math.pi * sigma[:, None, None]) ** 2 * frequency)
@@ -142,7 +141,7 @@ class Camera(Degradation):
         of_luma = of_luma * (1 + sharpened * (1 - lowpass(streams.uniform((0.5, 1.2)))))
         spectrum = rfft2(torch.cat([luma(noise), noise - luma(noise)], dim=1))
         spectrum = spectrum * torch.stack([of_luma, of_colour, of_colour, of_colour], dim=1)
-        filtered = irfft2(spectrum, s=(height, width))
+        filtered: Tensor = irfft2(spectrum, s=(height, width))
         return filtered[:, :1] + filtered[:, 1:]
 
 
@@ -200,10 +199,10 @@ def _demosaic(mosaic: Tensor, colours: Tensor, quality: Tensor) -> Tensor:
     kernels = mosaic.new_tensor((_BILINEAR, _MALVAR)) / 8
     both = conv2d(mosaic, torch.cat([kernels, kernels[:, 1:2].mT], dim=1).flatten(0, 1)[:, None])
     chosen = torch.lerp(both[:, :4], both[:, 4:], quality[:, None, None, None])
-    green, along_row, between, along_column = chosen.split(1, dim=1)
+    green, along_row, between, along_column = chosen.chunk(4, dim=1)
     red_row = colours[:, :1, 2:-2].amax(3, keepdim=True)
     mosaic, colours = mosaic[..., 2:-2, 2:-2], colours[..., 2:-2, 2:-2]
-    is_red, is_green, is_blue = colours.split(1, dim=1)
+    is_red, is_green, is_blue = colours.chunk(3, dim=1)
     in_red_row = is_green * red_row
     in_blue_row = is_green - in_red_row
     red = is_red * mosaic + in_red_row * along_row + in_blue_row * along_column + is_blue * between

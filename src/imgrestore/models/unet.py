@@ -3,14 +3,15 @@
 K. Zhang et al., "Plug-and-Play Image Restoration with Deep Denoiser Prior", IEEE TPAMI 44(10), 2022, arXiv:2008.13751,
 join the U-Net of O. Ronneberger, P. Fischer, T. Brox (MICCAI 2015, arXiv:1505.04597) to residual blocks: resolution is
 halved and doubled by convolutions of 2x2 pixels, and what an upper level knows is added on the way back. Here the first
-level already works at half the resolution, its pixels folded into channels, as convolutions at full resolution cost the
-most; and the network adds what its input lacks, so that it begins by changing nothing. Convolutions repeat the outermost
-pixels instead of reading zeros beyond them: a flat picture gives flat features, up to its corners.
+level already works at half the resolution, its pixels folded into channels, as convolutions at full resolution cost
+most; and the network adds what its input lacks, so that it begins by changing nothing. Convolutions repeat the
+outermost pixels instead of reading zeros beyond them: a flat picture gives flat features, up to its corners.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from torch import Tensor, nn
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle
@@ -62,11 +63,9 @@ class UNet(RestorationModel):
         self.activation_bytes = 4 * (6 * widths[0] // _FOLD**2 + 6 * widths[1] // (2 * _FOLD) ** 2 + 12)
         self.head = _convolution(3 * _FOLD**2, widths[0])
         self.down = nn.ModuleList(_blocks(width, down) for width in widths[:-1])
-        self.shrink = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in zip(widths, widths[1:], strict=False))
+        self.shrink = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in pairwise(widths))
         self.bottom = _blocks(widths[-1], bottom)
-        self.enlarge = nn.ModuleList(
-            nn.ConvTranspose2d(b, a, 2, stride=2) for a, b in zip(widths, widths[1:], strict=False)
-        )
+        self.enlarge = nn.ModuleList(nn.ConvTranspose2d(b, a, 2, stride=2) for a, b in pairwise(widths))
         self.up = nn.ModuleList(_blocks(width, up) for width in widths[:-1])
         self.tail = _convolution(widths[0], 3 * _FOLD**2)
         nn.init.normal_(self.tail.weight, std=1e-3)
