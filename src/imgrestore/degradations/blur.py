@@ -13,6 +13,7 @@ from abc import abstractmethod
 import torch
 from torch import Tensor
 from torch.fft import irfft2, rfft2
+from torch.nn.functional import conv2d
 
 from imgrestore.color import to_linear, to_srgb
 from imgrestore.degradations.contract import Degradation
@@ -42,8 +43,30 @@ class Blur(Degradation):
 def blur(image: Tensor, kernels: Tensor) -> Tensor:
     """Convolve images (N, C, H, W), mirrored at their edges, with kernels (N, k, k): same shape, any size."""
     reach = kernels.shape[-1] // 2
-    rows, columns = (_mirrored(length, reach).to(image.device) for length in image.shape[-2:])
+    rows, columns = (_mirrored(length, reach, image.device) for length in image.shape[-2:])
     return convolve(image.index_select(2, rows).index_select(3, columns), kernels)
+
+
+def gaussian_blur(image: Tensor, sigma: Tensor, largest: float) -> Tensor:
+    """Blur images (N, C, H, W), mirrored at their edges, by a round Gaussian cut off at four standard deviations.
+
+    Rows and columns one after the other, which is quicker than :func:`blur`: three times for kernels of 21 pixels.
+
+    Args:
+        image: The images.
+        sigma: Standard deviations (N,) in pixels.
+        largest: The largest of them that may come, which sets how far the kernels reach.
+    """
+    count, channels, height, width = image.shape
+    reach = math.ceil(4 * largest)
+    offsets = _offsets(reach, sigma)
+    row = torch.exp(-0.5 * (offsets / sigma.clamp_min(0.01)[:, None]) ** 2)
+    row = (row / row.sum(dim=1, keepdim=True)).to(image).repeat_interleave(channels, dim=0)[:, None, None]
+    blurred = image.reshape(1, count * channels, height, width)
+    for axis, kernels in ((3, row), (2, row.mT)):
+        mirrored = _mirrored(image.shape[axis], reach, image.device)
+        blurred = conv2d(blurred.index_select(axis, mirrored), kernels, groups=count * channels)
+    return blurred.view(image.shape)
 
 
 def convolve(image: Tensor, kernels: Tensor) -> Tensor:
@@ -53,14 +76,14 @@ def convolve(image: Tensor, kernels: Tensor) -> Tensor:
     sums for kernels of 5 pixels, and ten times as fast for 33.
     """
     height, width = image.shape[-2:]
-    size = _smooth(height), _smooth(width)
+    size = quick_length(height), quick_length(width)
     spectrum = rfft2(image.float(), s=size) * rfft2(kernels.to(image.device), s=size)[:, None]
     first = kernels.shape[-1] - 1
     convolved: Tensor = irfft2(spectrum, s=size)[..., first:height, first:width]
     return convolved.to(image)
 
 
-def _smooth(length: int) -> int:
+def quick_length(length: int) -> int:
     """Return the next even length without prime factors beyond 5, whose Fourier transform is quick."""
     length += length % 2
     while pow(30, 64, length):  # divides a power of 2 x 3 x 5
@@ -68,10 +91,10 @@ def _smooth(length: int) -> int:
     return length
 
 
-def _mirrored(length: int, reach: int) -> Tensor:
+def _mirrored(length: int, reach: int, device: torch.device) -> Tensor:
     """Return which samples of an axis stand ``reach`` before its start to ``reach`` after its end."""
     period = max(1, 2 * (length - 1))
-    position = torch.arange(-reach, length + reach).remainder(period)
+    position = torch.arange(-reach, length + reach, device=device).remainder(period)
     return torch.minimum(position, period - position)
 
 
