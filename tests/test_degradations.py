@@ -403,7 +403,7 @@ def test_blurring_is_convolution_of_the_mirrored_image() -> None:
 @pytest.mark.parametrize("size", [(1, 1), (1, 7), (2, 2), (3, 40)])
 def test_kernels_may_be_larger_than_the_image(size: tuple[int, int]) -> None:
     image = noise(1, 1, *size)
-    kernel = disc_kernels(torch.tensor([9.0]))
+    kernel = disc_kernels(torch.tensor([9.0]), 9)
     padded = np.pad(image[0, 0].numpy(), 9, mode="reflect") if min(size) > 1 else None
     result = blur(image, kernel)
     assert result.shape == image.shape and result.min() >= image.min() - 1e-6 and result.max() <= image.max() + 1e-6
@@ -435,13 +435,13 @@ def test_motion_is_as_long_and_as_steep_as_it_says(length: float, angle: float) 
 
 
 def test_discs_and_squares() -> None:
-    disc = disc_kernels(torch.tensor([6.0, 1.5]))[0]
+    disc = disc_kernels(torch.tensor([6.0, 1.5]), 6)[0]
     covariance = moments(disc)[1]
     assert covariance[0, 0] == pytest.approx(6**2 / 4 + 1 / 12, abs=0.02) and covariance[0, 1].abs() < 1e-6
     assert covariance[1, 1] == pytest.approx(float(covariance[0, 0]), abs=0.02)
     assert disc[6, 6] == pytest.approx(1 / (math.pi * 36), rel=1e-3) and disc[0, 0] == 0
     assert Defocus(radius=0).kernels(seeded(1)).max() == 1
-    three, four = box_kernels(torch.tensor([3.0, 4.0]))
+    three, four = box_kernels(torch.tensor([3.0, 4.0]), 4)
     assert torch.allclose(three[1:4, 1:4], torch.full((3, 3), 1 / 9)) and three[0].abs().max() == 0
     assert torch.allclose(four.sum(dim=0), torch.tensor([1, 2, 2, 2, 1]) / 8)
     means = degraded(BoxBlur(size=3), noise(1, 1, 9, 9))[0, 0, 4, 4]
