@@ -134,6 +134,12 @@ def test_picked_and_copied_streams_go_on_where_they_were() -> None:
     assert torch.equal(copied.normal(6), streams.normal(6))
 
 
+def test_the_first_numbers_are_the_same_however_many_are_drawn() -> None:
+    for draw in (lambda streams, k: streams.normal(k), lambda streams, k: streams.uniform((0, 1), k)):
+        few, many = draw(Streams.seeded(12, range(3)), 7), draw(Streams.seeded(12, range(3)), 1000)
+        assert torch.equal(few, many[:, :7])
+
+
 def test_how_much_a_fork_gives_changes_nothing() -> None:
     streams, other = Streams.seeded(10, range(2)), Streams.seeded(10, range(2))
     streams.fork().normal(1000)

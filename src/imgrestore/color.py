@@ -67,7 +67,7 @@ def luma(image: Tensor) -> Tensor:
     """Return Y' = 0.299 R' + 0.587 G' + 0.114 B' (ITU-R BT.601) of (..., C, H, W), C being 3 or 1: (..., 1, H, W)."""
     if image.shape[-3] == 1:
         return image
-    red, green, blue = image.split(1, dim=-3)
+    red, green, blue = image.chunk(3, dim=-3)
     return 0.299 * red + 0.587 * green + 0.114 * blue
 
 

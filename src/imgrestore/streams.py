@@ -36,6 +36,7 @@ class Streams:
     """One stream of random numbers for each image of a batch.
 
     Everything drawn has the batch as its first axis, is float32 (or int64, bool) and lies on the device of the streams.
+    The first numbers of an image are the same however many are drawn at once.
     """
 
     def __init__(self, keys: Tensor, position: int = 0) -> None:
@@ -93,8 +94,10 @@ class Streams:
         bits = self._hashes((count + 1) // 2)
         angle = bits.int().float().mul_(2 * math.pi * 2.0**-32)
         radius = (bits >> 32).float().mul_(2.0**-32).add_(0.5).clamp_min_(2.0**-33).log_().mul_(-2).sqrt_()
-        both = torch.cat([angle.cos().mul_(radius), angle.sin_().mul_(radius)], dim=1)
-        return both[:, :count].reshape(len(self), *shape)
+        drawn = torch.empty(*bits.shape, 2, device=self.device)
+        torch.mul(angle.cos(), radius, out=drawn[..., 0])
+        torch.mul(angle.sin_(), radius, out=drawn[..., 1])
+        return drawn.flatten(1)[:, :count].reshape(len(self), *shape)
 
     def integers(self, bound: int, *shape: int) -> Tensor:
         """Draw whole numbers from 0 to ``bound - 1`` (at most 2^31), (N, *shape) int64."""
@@ -106,18 +109,8 @@ class Streams:
         return self.uniform() < share
 
     def poisson(self, mean: Tensor) -> Tensor:
-        """Draw counts of the given means (N, …), as float32 of the same shape.
-
-        Both from the same normal number: small means by counting up the distribution, others by the expansion of E. A.
-        Cornish, R. A. Fisher (1938) of its quantiles, rounded, of a
-        variance 1.4 % too large where they meet.
-        """
-        mean, normal = mean.float().contiguous(), self.normal(*mean.shape[1:])
-        counts = torch.empty_like(normal)
-        piece = counts.numel() if counts.is_cuda else _CACHED
-        for each in zip(*(numbers.flatten().split(max(1, piece)) for numbers in (mean, normal, counts)), strict=True):
-            _count(*each)
-        return counts
+        """Draw counts of the given means (N, …), as float32 of the same shape."""
+        return counts(mean, self.normal(*mean.shape[1:]))
 
     def _bits(self, count: int) -> Tensor:
         """Draw 32 random bits at a time, (N, count) int32."""
@@ -131,21 +124,46 @@ class Streams:
         return _mixed(counter[None] + self.keys[:, None])
 
 
-def _count(mean: Tensor, normal: Tensor, counts: Tensor) -> None:
-    """Turn normal numbers into counts of given means, all of the same shape."""
+def counts(mean: Tensor, normal: Tensor) -> Tensor:
+    """Turn normal numbers into counts with Poisson distributions.
+
+    Small means by counting up the distribution, others by the expansion of E. A. Cornish, R. A. Fisher (1938) of its
+    quantiles, rounded, whose variance is 1.4 % too large where they meet, and less beyond.
+
+    Args:
+        mean: Of the distributions, any shape.
+        normal: Standard normal numbers, same shape.
+
+    Returns:
+        Same shape, float32.
+    """
+    mean, counted = mean.float().contiguous(), torch.empty_like(normal)
+    pieces = 1 if counted.is_cuda else max(1, counted.numel() // _CACHED)
+    for each in zip(*(numbers.flatten().chunk(pieces) for numbers in (mean, normal, counted)), strict=True):
+        _count(*each)
+    return counted
+
+
+def _count(mean: Tensor, normal: Tensor, counted: Tensor) -> None:
+    """Fill in counts for means and normal numbers, all of the same shape (K)."""
     root = mean.clamp_min(1).sqrt()
     many = mean + root * normal + (normal.square() - 1) / 6 + (normal - normal**3) / (72 * root)
     many.add_(0.5).floor_().clamp_min_(0)
-    if not mean.is_cuda and bool((mean >= _FEW).all()):
-        counts.copy_(many)
+    if mean.is_cuda:
+        torch.where(mean < _FEW, _few(mean.clamp_max(_FEW), normal), many, out=counted)
         return
-    few, below = mean.clamp_max(_FEW), torch.special.ndtr(normal)
-    term = few.neg().exp_()
+    small = (mean < _FEW).nonzero()[:, 0]
+    counted.copy_(many.index_copy_(0, small, _few(mean[small], normal[small])))
+
+
+def _few(mean: Tensor, normal: Tensor) -> Tensor:
+    """Count for means of up to :data:`_FEW`."""
+    below, term = torch.special.ndtr(normal), mean.neg().exp_()
     reached, more, count = term.clone(), torch.empty_like(term), torch.zeros_like(term)
     for k in range(1, _MOST_OF_FEW + 1):
         count += torch.lt(reached, below, out=more)
-        reached += term.mul_(few).mul_(1 / k)
-    torch.where(mean < _FEW, count, many, out=counts)
+        reached += term.mul_(mean).mul_(1 / k)
+    return count
 
 
 def _mixed(x: Tensor) -> Tensor:
