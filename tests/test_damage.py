@@ -353,7 +353,7 @@ def test_real_inks_absorb_more_than_ideal_ones() -> None:
 
 def test_separable_blur_is_the_blur_of_its_kernel() -> None:
     image, sigma = torch.rand(3, 3, 19, 30), torch.tensor([0.0, 1.3, 2.5])
-    kernels = gaussian_kernels(sigma, sigma, torch.zeros(3))
+    kernels = gaussian_kernels(sigma, sigma, torch.zeros(3), 2.5)
     assert torch.allclose(gaussian_blur(image, sigma, 2.5), blur(image, kernels), atol=1e-5)
     assert torch.allclose(gaussian_blur(image[..., :1, :1], sigma, 2.5), image[..., :1, :1], atol=1e-6)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar
 
-import torch
 from torch import Tensor
 
+from imgrestore.color import rgb_of_chroma
 from imgrestore.degradations.contract import Degradation
 from imgrestore.degradations.correlated_noise import correlated_noise
 from imgrestore.parts import Field, Range, within
@@ -44,5 +44,4 @@ class ChromaNoise(Degradation):
             return noisy
         chroma, grain = streams.uniform(self.chroma, 1, 1, 1), streams.uniform(self.grain, 1)
         blotches = chroma * correlated_noise(streams, (2, *image.shape[2:]), grain, self.grain[1])
-        cb, cr = blotches.to(image).unbind(1)
-        return noisy + torch.stack([1.402 * cr, -0.344136 * cb - 0.714136 * cr, 1.772 * cb], dim=1)
+        return noisy + rgb_of_chroma(*blotches.to(image).chunk(2, dim=1))

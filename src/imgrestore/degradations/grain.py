@@ -26,12 +26,12 @@ class Grain(Degradation):
     """Film grain: correlated noise, strongest in mid-tones, of one plane or of three.
 
     ``clip(x + 2 sigma sqrt(x (1 - x)) n)``, with x between 0.03 and 0.97 in the root: where grains cover a share x of
-    the film, what is covered varies by x (1 - x), as in the Boolean model of A. Newson et al., "A Stochastic Film Grain Model for Resolution-Independent
-    Rendering", Computer Graphics Forum 36(8), 2017, doi:10.1111/cgf.13159. ``n`` is normal and correlates by
-    ``exp(-(d / size)^2)`` over d pixels. A share of the images, and grey ones, have a single plane, which follows luma
-    and changes it alone, as in black-and-white film. The others have one for each channel, that of blue 1.4 times as
-    strong and 1.3 times as coarse; ``crosstalk`` of each shows in the two others, as dyes absorb more than their colour
-    and scanners mix them, which leaves the grain less colourful.
+    the film, what is covered varies by x (1 - x), as in the Boolean model of A. Newson et al., "A Stochastic Film Grain
+    Model for Resolution-Independent Rendering", Computer Graphics Forum 36(8), 2017, doi:10.1111/cgf.13159. ``n`` is
+    normal and correlates by ``exp(-(d / size)^2)`` over d pixels. A share of the images, and grey ones, have a single
+    plane, which follows luma and changes it alone, as in black-and-white film. The others have one for each channel,
+    that of blue 1.4 times as strong and 1.3 times as coarse; ``crosstalk`` of each shows in the two others, as dyes
+    absorb more than their colour and scanners mix them, which leaves the grain less colourful.
     """
 
     sigma: Annotated[Range, within(0, 1)] = Field(

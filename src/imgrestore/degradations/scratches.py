@@ -25,10 +25,11 @@ _FADE = 12.0
 class Scratches(Degradation):
     """Scratches of film and prints: thin lines, almost straight, partly transparent, some of them broken.
 
-    Bright in some images (a scratched negative, or the paper under a print) and dark in others, of any direction or,
-    as on cine film that ran past a grain of dirt, nearly upright and in the upper half of the lengths. Their strength changes along them; a share is
-    interrupted in many places. Drawn with smooth edges at any position. The line scratches of A. C. Kokaram, "Motion
-    Picture Restoration", Springer, 1998, doi:10.1007/978-1-4471-3485-5, with those of prints added.
+    Bright in some images (a scratched negative, or the paper under a print) and dark in others; of any direction or, as
+    on cine film that ran past a grain of dirt, nearly upright and in the upper half of the lengths. Their strength
+    changes along them; a share is interrupted in many places. Drawn with smooth edges at any position. The line
+    scratches of A. C. Kokaram, "Motion Picture Restoration", Springer, 1998, doi:10.1007/978-1-4471-3485-5, and those
+    of prints.
     """
 
     density: Annotated[Range, within(0, 100)] = Field((0.2, 3), description="scratches on every 100 x 100 pixels")
