@@ -111,15 +111,26 @@ def resize_rows(
     columns = (_resize_columns(band, source[1], target[1], kernel) for band in rebanded(bands))
     window = RowWindow(columns)
     for start in range(0, target[0], BAND):
-        first, weights = axis_weights(kernel, source[0], target[0], start, min(start + BAND, target[0]))
+        part = kernel, source[0], target[0], start, min(start + BAND, target[0])
+        first, weights = axis_weights(*part)
         rows = window.take(first, first + weights.shape[1])
-        yield torch.from_numpy(weights).to(rows) @ rows
+        yield _weights_there(rows.device, rows.dtype, *part) @ rows
 
 
 def _resize_columns(image: Tensor, source: int, target: int, kernel: str) -> Tensor:
     columns = []
     for start in range(0, target, BAND):
-        first, weights = axis_weights(kernel, source, target, start, min(start + BAND, target))
+        part = kernel, source, target, start, min(start + BAND, target)
+        first, weights = axis_weights(*part)
         piece = image[..., first : first + weights.shape[1]]
-        columns.append(piece @ torch.from_numpy(weights).to(image).T)
+        columns.append(piece @ _weights_there(image.device, image.dtype, *part).T)
     return columns[0] if len(columns) == 1 else torch.cat(columns, dim=-1)
+
+
+@lru_cache(maxsize=512)
+@torch.inference_mode(mode=False)  # what is kept must serve training too
+def _weights_there(
+    device: torch.device, dtype: torch.dtype, kernel: str, source: int, target: int, start: int, stop: int
+) -> Tensor:
+    """Return the matrix of :func:`axis_weights` where an image is, so that a GPU waits for it once."""
+    return torch.from_numpy(axis_weights(kernel, source, target, start, stop)[1]).to(device, dtype)

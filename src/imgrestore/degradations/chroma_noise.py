@@ -4,28 +4,27 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar
 
-import torch
 from torch import Tensor
 
-from imgrestore.degradations.blur import convolve, gaussian_kernels
+from imgrestore.color import rgb_of_chroma
 from imgrestore.degradations.contract import Degradation
+from imgrestore.degradations.correlated_noise import correlated_noise
 from imgrestore.parts import Field, Range, within
 from imgrestore.registry import register_degradation
 from imgrestore.streams import Streams
-
-_RGB_OF_CHROMA = ((0.0, 1.402), (-0.344136, -0.714136), (1.772, 0.0))
-"""What Cb and Cr add to red, green and blue (ITU-R BT.601, full range, as in JPEG files)."""
 
 
 @register_degradation
 class ChromaNoise(Degradation):
     """Blotches of colour under fine grain, as cameras leave them.
 
-    Gaussian noise in YCbCr: white and of standard deviation ``luma`` in Y; blurred by a Gaussian of ``grain`` pixels
-    and scaled back to a standard deviation of ``chroma`` in Cb and Cr. So neighbours and channels depend on each other,
-    as they do after demosaicking, denoising and colour subsampling in a camera: S. Nam et al., "A Holistic Approach to
-    Cross-Channel Image Noise Modeling and its Application to Image Denoising", CVPR 2016. Not clipped; grey images get
-    the noise of Y alone.
+    Gaussian noise in YCbCr (ITU-R BT.601, full range, as in JPEG files): white and of standard deviation ``luma`` in Y;
+    blurred by a Gaussian of ``grain`` pixels and scaled back to a standard deviation of ``chroma`` in Cb and Cr, where
+    it correlates over twice as many pixels. So neighbours and channels depend on each other, as they do after
+    demosaicking, denoising and colour subsampling in a camera: S. Nam et al., "A Holistic Approach to Cross-Channel
+    Image Noise Modeling and its Application to Image Denoising", CVPR 2016. ``luma = 0`` with a ``grain`` of 1 to 6
+    leaves colour blotches alone, as in photos whose grain a camera has smoothed. Not clipped; grey images get the noise
+    of Y alone.
     """
 
     keeps_range: ClassVar[bool] = False
@@ -43,14 +42,6 @@ class ChromaNoise(Degradation):
         noisy = image + streams.uniform(self.luma, 1, 1, 1).to(image) * streams.normal(1, *image.shape[2:]).to(image)
         if image.shape[1] == 1:
             return noisy
-        chroma = streams.uniform(self.chroma, 1, 1, 1).to(image) * self._grain(image, streams)
-        return noisy + torch.einsum("rc,nchw->nrhw", torch.tensor(_RGB_OF_CHROMA).to(image), chroma)
-
-    def _grain(self, image: Tensor, streams: Streams) -> Tensor:
-        """Return blurred noise (N, 2, H, W) of variance one everywhere, which is why it is drawn beyond the edges."""
-        grain = streams.uniform(self.grain)
-        kernels = gaussian_kernels(grain, grain, torch.zeros_like(grain))
-        around = kernels.shape[-1] - 1
-        height, width = image.shape[-2:]
-        noise = streams.normal(2, height + around, width + around).to(image)
-        return convolve(noise, kernels / kernels.square().sum(dim=(1, 2), keepdim=True).sqrt())
+        chroma, grain = streams.uniform(self.chroma, 1, 1, 1), streams.uniform(self.grain, 1)
+        blotches = chroma * correlated_noise(streams, (2, *image.shape[2:]), grain, self.grain[1])
+        return noisy + rgb_of_chroma(*blotches.to(image).chunk(2, dim=1))
