@@ -119,7 +119,7 @@ def test_smoothing_makes_colour_blotchy_and_leaves_luma_fine() -> None:
     plain, smoothed = noise(), noise(smoothed=1)
     colour = (each - luma(each) for each in (plain, smoothed))
     before, after = (neighbours(each).mean() for each in colour)
-    assert before < 0.1 and after > 0.4
+    assert before < 0.1 and after > 0.3
     assert neighbours(luma(smoothed)).mean() < after
     assert noise(sharpened=1).std() > 1.1 * plain.std()
 
