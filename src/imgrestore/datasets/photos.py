@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from pathlib import Path
 
 import numpy as np
@@ -20,19 +21,21 @@ from imgrestore.registry import register_dataset
 class Photos(FolderDataset):
     """A folder of photos, cut into random squares in all eight flips and rotations; one from each photo in an epoch.
 
+    With drawn pictures beside them, an epoch takes as many from each photo as it needs to see every drawn picture.
+
     Attributes:
         patch: Side of a sample in low-quality pixels.
         context: Low-quality pixels added on every side before degrading and cut off afterwards, so that the border of a
             sample is degraded as the inside of a photo is.
         drawn: Share of the samples that are cut from pictures drawn by program (written pages, screens, patterns of
             lines); with 1 all are, and no photo is read.
-        drawn_pictures: At most this many of them are drawn, before the run begins.
+        drawn_pictures: How many of those there are; they are drawn before the run begins.
     """
 
     patch: int = Field(48, ge=1)
     context: int = Field(0, ge=0)
     drawn: float = Field(0.0, ge=0, le=1)
-    drawn_pictures: int = Field(160, ge=1)
+    drawn_pictures: int = Field(120, ge=1)
 
     @property
     def border(self) -> int:
@@ -42,16 +45,11 @@ class Photos(FolderDataset):
     def files(self, folder: Path) -> list[tuple[str, Files]]:
         """Return drawings, which so are the first to be kept in memory, and the files of photos."""
         photos = super().files(folder) if self.drawn < 1 else []
-        count = min(self.drawn_pictures, self._drawn_beside(len(photos)))
-        drawings = [Drawing(number) for number in range(count)]
+        drawings = [Drawing(number) for number in range(self.drawn_pictures if self.drawn else 0)]
         return [*((drawing.name, (drawing,)) for drawing in drawings), *photos]
 
-    def _drawn_beside(self, photos: int) -> int:
-        """Return how many samples of an epoch are cut from drawings, if one is cut from each of so many photos."""
-        return round(photos * self.drawn / (1 - self.drawn)) if self.drawn < 1 else self.drawn_pictures
-
     def divide(self, pictures: Pictures, held_out: int) -> tuple[list[int], list[int]]:
-        """Hold out as large a share of drawings as is learned from; an epoch takes each of these as often as needed."""
+        """Hold out drawings and photos by their shares; repeat those that are learned from until the shares are met."""
         if not self.drawn:
             return super().divide(pictures, held_out)
         drawn = [i for i, files in enumerate(pictures.files) if isinstance(files[0], Drawing)]
@@ -60,7 +58,12 @@ class Photos(FolderDataset):
         rest = min(held_out - few, max(len(photos) - 1, 0))
         chosen = [drawn[i] for i in spread(len(drawn), few)] + [photos[i] for i in spread(len(photos), rest)]
         learned, seen = ([i for i in group if i not in chosen] for group in (drawn, photos))
-        return [*itertools.islice(itertools.cycle(learned), self._drawn_beside(len(seen))), *seen], chosen
+        if not seen or not learned:
+            return [*learned, *seen], chosen
+        beside_each = self.drawn / (1 - self.drawn)
+        times = max(1, math.ceil(len(learned) / (len(seen) * beside_each)))
+        wanted = round(times * len(seen) * beside_each)
+        return [*itertools.islice(itertools.cycle(learned), wanted), *(seen * times)], chosen
 
     def refuse(self, shapes: tuple[Shape, ...], scale: int) -> str | None:
         """Refuse photos that are smaller than a sample."""

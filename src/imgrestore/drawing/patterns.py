@@ -18,9 +18,9 @@ Pattern = Callable[[np.random.Generator, Plane, Plane], Plane]
 
 
 def draw_pattern(rng: np.random.Generator, height: int, width: int) -> NDArray[np.uint8]:
-    """Draw a picture of one to six patterns side by side, uint8 RGB (H, W, 3)."""
+    """Draw a picture of two to seven patterns side by side, uint8 RGB (H, W, 3)."""
     canvas = Canvas(np.zeros((height, width, 3), np.uint8), bool(rng.integers(2)))
-    for box in split(rng, canvas.box, int(rng.integers(1, 7)), 160):
+    for box in split(rng, canvas.box, int(rng.integers(2, 8)), 160):
         place = canvas.pixels[box.top : box.bottom, box.left : box.right]
         paper, ink = contrasting(rng)
         if rng.random() < 0.2:
