@@ -58,6 +58,8 @@ for number, path in enumerate(KERNELS):
     path.write_text("1 " * (2 * number + 1), encoding="ascii")
 NEEDED: dict[str, dict[str, Any]] = {
     "downsample": {"scale": 2},
+    "hot-pixels": {"amount": 0.01},
+    "scratches": {"density": 10},
     "two-pass": {"scale": 2},
     "measured-blur": {"files": [*map(str, KERNELS)]},
     "regional": {"inside": [{"kind": "gaussian-blur"}, {"kind": "salt-pepper"}]},

@@ -88,11 +88,10 @@ class Halftone(Degradation):
         grey = 1 - luma(image)
         if image.shape[1] == 1:
             return [(_BLACK, grey)]
-        wanted = 1 - image
-        black = wanted.amin(dim=1, keepdim=True) ** 2
-        rest = (wanted - black) / (1 - black).clamp_min(1e-3)
-        rest = rest.masked_fill(in_black, 0)
-        inks = zip((_CYAN, _MAGENTA, _YELLOW), rest.split(1, dim=1), strict=True)
+        wanted = (1 - image).chunk(3, dim=1)
+        black = torch.minimum(torch.minimum(wanted[0], wanted[1]), wanted[2]).square()
+        share = ~in_black / (1 - black).clamp_min(1e-3)
+        inks = [(ink, (amount - black) * share) for ink, amount in zip((_CYAN, _MAGENTA, _YELLOW), wanted, strict=True)]
         return [*inks, (_BLACK, torch.where(in_black, grey, black))]
 
 
