@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from imgrestore.color import luma, rgb_of_chroma
+from imgrestore.degradations.canvas import sizes_of, take
 
 Subsampling = Literal["4:4:4", "4:2:2", "4:2:0"]
 """How many of the colour samples a file keeps: all, one of two beside each other, or one of each square of four."""
@@ -58,8 +59,7 @@ def through_file(
     Returns:
         Same shape and type, on 8-bit levels. What lies beyond the sizes means nothing.
     """
-    if sizes is None:
-        sizes = torch.zeros_like(quality)[:, None].long() + _lengths(image)
+    sizes = sizes_of(image) if sizes is None else sizes
     if corners is None:
         corners, margin = torch.zeros_like(sizes), 0
     else:
@@ -67,14 +67,9 @@ def through_file(
     ends = corners + sizes
     padded = [-(-(length + margin) // BLOCK) * BLOCK for length in image.shape[-2:]]
     places = [_on_grid(padded[axis], corners[:, axis, None], sizes[:, axis, None]) for axis in (0, 1)]
-    decoded = _decoded(_taken((image.float().clamp(0, 1) * 255).round(), *places), quality, subsampling, ends)
+    decoded = _decoded(take((image.float().clamp(0, 1) * 255).round(), *places), quality, subsampling, ends)
     places = [torch.arange(image.shape[2 + axis], device=image.device) + corners[:, axis, None] for axis in (0, 1)]
-    return _taken(decoded, *places).to(image) / 255
-
-
-def _lengths(image: Tensor) -> Tensor:
-    height, width = (torch.full((1,), length, device=image.device) for length in image.shape[-2:])
-    return torch.cat([height, width])
+    return take(decoded, *places).to(image) / 255
 
 
 def _on_grid(length: int, corner: Tensor, size: Tensor) -> Tensor:
@@ -90,12 +85,6 @@ def _on_grid(length: int, corner: Tensor, size: Tensor) -> Tensor:
     return torch.where(place < 0, torch.minimum(before, 2 * size - 1 - before), torch.minimum(place, size - 1))
 
 
-def _taken(image: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-    """Take rows (N, H') and columns (N, W') of images (N, C, H, W): (N, C, H', W')."""
-    rows, columns = rows[:, None, :, None], columns[:, None, None, :]
-    return image.take_along_dim(rows, dim=2).take_along_dim(columns, dim=3)
-
-
 def _decoded(levels: Tensor, quality: Tensor, subsampling: Mapping[Subsampling, Tensor], ends: Tensor) -> Tensor:
     """Compress levels (N, C, H, W) of 255, H and W multiples of 16; pictures end at ``ends`` (N, 2)."""
     tables = _tables(quality)
@@ -109,7 +98,7 @@ def _decoded(levels: Tensor, quality: Tensor, subsampling: Mapping[Subsampling, 
         few = _averaged(chroma, down, across)
         seen = [_seen(few.shape[2 + axis], ends[:, axis, None], step) for axis, step in ((0, down), (1, across))]
         few = few.take_along_dim(seen[0][:, None, :, None], dim=2)  # below, averages are repeated instead of pixels
-        few = _taken(_quantised(few, tables[:, 1]), *seen)
+        few = take(_quantised(few, tables[:, 1]), *seen)
         kept = torch.where(chosen[:, None, None, None], _enlarged(few, down, across), kept)
     return (y + rgb_of_chroma(*(kept - 128).chunk(2, dim=1))).round_().clamp_(0, 255)
 
