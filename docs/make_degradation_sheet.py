@@ -27,6 +27,7 @@ from imgrestore.degradations.contract import Degradation
 from imgrestore.files import replacing
 from imgrestore.image import Image
 from imgrestore.parts import RecipeTable
+from imgrestore.streams import Streams
 
 DOCS = Path(__file__).parent
 
@@ -55,14 +56,15 @@ probability = 0.5
 * **Numbers are drawn anew for each image.** A setting that is a range, such as `[1, 4]`, is drawn evenly between its
   ends (where a degradation draws otherwise, its text says so); a single number stands for itself.
 * **`probability`**, which all of them have, is the share of the images that it happens to; it is 1 by default.
-* **Everything is repeatable.** All chance comes from one seeded generator, so the same seed gives the same images.
+* **Everything is repeatable.** All chance comes from seeded streams of random numbers, one for each image: the same
+  seed gives the same images, on the CPU as on a GPU, whatever others are in their batch.
 * **Any image will do:** grey or RGB, of any size. Values are on the scale from 0 (black) to 1 (white); "grey levels"
   are steps of 1 / 255. No blur shifts an image, and what it needs from beyond the edges is the image mirrored there.
 * **They work where the images are,** on a GPU as well. Only `bilateral`, `median-blur`, `jpeg` and `webp` (and the
   files that `two-pass` makes) are computed on the CPU, by OpenCV.
 
-From Python: `Defocus(radius=(1, 4))(image, generator)` with `image` a float tensor (N, C, H, W) in [0, 1] and
-`generator` a `torch.Generator`. To add one, add a file to `src/imgrestore/degradations/`.
+From Python: `Defocus(radius=(1, 4))(image, Streams.seeded(1, range(N)))` with `image` a float tensor (N, C, H, W) in
+[0, 1] and `Streams` from `imgrestore.streams`. To add one, add a file to `src/imgrestore/degradations/`.
 
 ![Every degradation on the same small crop, each pixel shown as four](images/degradations.png)
 
@@ -75,13 +77,16 @@ SECTIONS = {
         "shot-read",
         "poisson",
         "chroma-noise",
+        "grain",
         "speckle",
+        "impulse",
+        "hot-pixels",
         "salt-pepper",
         "colour-replace",
         "colour-gauss",
         "offset-wrap",
     ),
-    "Blur": (
+    "Blur and sharpening": (
         "gaussian-blur",
         "anisotropic-blur",
         "box-blur",
@@ -90,9 +95,11 @@ SECTIONS = {
         "camera-shake",
         "measured-blur",
         "ringing",
+        "sharpen",
         "median-blur",
         "bilateral",
     ),
+    "Film and prints": ("dust", "scratches", "halftone"),
     "Resolution": ("downsample", "random-resize"),
     "Files": ("jpeg", "webp", "quantize"),
     "Light and place": ("darken", "brighten", "clip", "binarise", "rotate", "identity"),
@@ -104,7 +111,10 @@ SHOWN: dict[str, dict[str, Any]] = {
     "shot-read": {"shot": 0.012},
     "poisson": {"peak": 30},
     "chroma-noise": {"luma": 0.03, "chroma": 0.08, "grain": 2},
+    "grain": {"sigma": 0.12, "size": 1.5, "one_plane": 0},
     "speckle": {"sigma": 0.3},
+    "impulse": {"amount": 0.1, "random_valued": 1, "per_channel": 1},
+    "hot-pixels": {"amount": 0.005},
     "salt-pepper": {"amount": 0.2},
     "colour-replace": {"amount": 0.2},
     "gaussian-blur": {"sigma": 2},
@@ -114,7 +124,11 @@ SHOWN: dict[str, dict[str, Any]] = {
     "motion-blur": {"length": 14, "angle": 30},
     "camera-shake": {"size": 16},
     "ringing": {"cutoff": 1.1},
+    "sharpen": {"radius": 1.5, "amount": 3},
     "median-blur": {"size": 7},
+    "dust": {"specks": 20, "hairs": 4, "bright": 1},
+    "scratches": {"density": 10, "opacity": [0.6, 1], "upright": 0, "bright": 1},
+    "halftone": {"pitch": 5, "black": 0},
     "downsample": {"scale": 4},
     "random-resize": {"factor": 0.2, "kernels": ["bilinear"]},
     "jpeg": {"quality": 10},
@@ -252,7 +266,7 @@ def sheet() -> NDArray[np.uint8]:
     cells = {"original": pixels}
     for name in (name for names in sections().values() for name in names if name not in NOT_SHOWN):
         part = Degradation.model_validate({"kind": name, **SHOWN.get(name, {})})
-        degraded = (part(crop, torch.Generator().manual_seed(7)).clamp(0, 1) * 255).round().byte()
+        degraded = (part(crop, Streams.seeded(7)).clamp(0, 1) * 255).round().byte()
         cells[name] = degraded[0].permute(1, 2, 0).numpy()
     rows = -(-len(cells) // COLUMNS)
     width, height = SIDE * ZOOM + GAP, SIDE * ZOOM + LINE + GAP

@@ -63,11 +63,11 @@ def gaussian_blur(image: Tensor, sigma: Tensor, most: float) -> Tensor:
     row = torch.exp(-0.5 * (offsets / sigma.clamp_min(0.01)[:, None]) ** 2)
     row = row * (offsets.abs() <= (4 * sigma).ceil()[:, None])
     row = (row / row.sum(dim=1, keepdim=True)).to(image).repeat_interleave(channels, dim=0)[:, None, None]
-    blurred = image.reshape(1, count * channels, height, width)
-    for axis, kernels in ((3, row), (2, row.mT)):
-        around = mirrored(image.shape[axis], furthest, image.device)
-        blurred = conv2d(blurred.index_select(axis, around), kernels, groups=count * channels)
-    return blurred.view(image.shape)
+    planes = image.reshape(1, count * channels, height, width)
+    rows, columns = (mirrored(length, furthest, image.device) for length in (height, width))
+    around = planes.gather(3, columns.expand(1, count * channels, height, -1))
+    blurred = conv2d(around, row, groups=count * channels)
+    return conv2d(blurred.index_select(2, rows), row.mT, groups=count * channels).view(image.shape)
 
 
 def convolve(image: Tensor, kernels: Tensor) -> Tensor:

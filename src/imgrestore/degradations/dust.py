@@ -60,8 +60,7 @@ class Dust(Degradation):
         phase = streams.uniform((0, 2 * math.pi), most, len(_BUMPS), 1, 1)
         rim = 1 + sum(share * (k * angle + phase[:, :, i]).cos() for i, (k, share) in enumerate(_BUMPS))
         covered = ((radius * rim - torch.hypot(down, across)) / softness + 0.5).clamp(0, 1)
-        rows, columns = torch.broadcast_tensors(rows, columns)
-        return painted(rows, columns, covered * opacity[..., None, None], size)
+        return painted(rows.expand_as(covered), columns.expand_as(covered), covered * opacity[..., None, None], size)
 
     def _hairs(self, size: tuple[int, int], streams: Streams) -> Tensor:
         present = presence(streams, self.hairs, size)

@@ -40,7 +40,7 @@ threshold in a pixel, times the pitch: dots seen as exactly as by 36 places, but
 class Halftone(Degradation):
     """A scanned print: dots of cyan, magenta, yellow and black ink on four screens, or of black ink alone.
 
-    Colours are separated as ``C = 1 - R``, likewise M and Y, of whose least the square is printed in black instead.
+    Colours are separated as ``C = 1 - R``, likewise M and Y, of whose least the cube is printed in black instead.
     Each ink has a screen of its angle (C 15, M 75, Y 0, K 45 degrees) and of ``pitch`` pixels; dots are where its
     amount is above the rank of ``cos u + cos v``, whose values meet in a chessboard at one half, with edges as soft as
     pixels make them. Dots grow in print: an amount a becomes ``a + 4 gain a (1 - a)``, the usual parabola (ISO 12647-1
@@ -88,11 +88,10 @@ class Halftone(Degradation):
         grey = 1 - luma(image)
         if image.shape[1] == 1:
             return [(_BLACK, grey)]
-        wanted = 1 - image
-        black = wanted.amin(dim=1, keepdim=True) ** 2
-        rest = (wanted - black) / (1 - black).clamp_min(1e-3)
-        rest = rest.masked_fill(in_black, 0)
-        inks = zip((_CYAN, _MAGENTA, _YELLOW), rest.split(1, dim=1), strict=True)
+        wanted = (1 - image).chunk(3, dim=1)
+        black = torch.minimum(torch.minimum(wanted[0], wanted[1]), wanted[2]) ** 3
+        share = ~in_black / (1 - black).clamp_min(1e-3)
+        inks = [(ink, (amount - black) * share) for ink, amount in zip((_CYAN, _MAGENTA, _YELLOW), wanted, strict=True)]
         return [*inks, (_BLACK, torch.where(in_black, grey, black))]
 
 

@@ -20,8 +20,8 @@ class HotPixels(Degradation):
 
     A photosite that leaks current is too bright by ``strength``; of four sites two are green. Bilinear demosaicing
     halves red and blue for each step to the side and up or down, and gives a quarter of green to four neighbours. Grey
-    images get the points as they are. Leaking sites and what they look like: J. Dudas et al., "Identification of
-    In-Field Defect Development in Digital Image Sensors", SPIE 6502, 2007, doi:10.1117/12.704563.
+    images get the points as they are. How demosaicing and files enlarge such defects: G. Chapman et al., "Image
+    Degradation due to Interacting Adjacent Hot Pixels", IEEE DFT 2022, doi:10.1109/DFT56152.2022.9962368.
     """
 
     amount: Annotated[Range, within(1e-6, 1)] = Field((1e-4, 2e-3), description="share of the sites, drawn log-evenly")

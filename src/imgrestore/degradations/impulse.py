@@ -18,11 +18,11 @@ class Impulse(Degradation):
     """Impulse noise: a share of the pixels, or of the samples of each channel, is lost to other values.
 
     Each one is struck by itself with probability ``amount``, drawn log-evenly for each image: so are pixels lost in
-    transmission and by sensors. What takes their place is 0 or 1 (salt and pepper) or, in a share of the images, any
-    value between (random-valued impulses); whole pixels become black, white or a colour drawn evenly from the RGB cube.
-    Both kinds as in R. H. Chan, C.-W. Ho, M. Nikolova, "Salt-and-Pepper Noise Removal by Median-Type Noise Detectors
-    and Detail-Preserving Regularization", IEEE TIP 14(10), 2005, doi:10.1109/TIP.2005.852196. ``salt-pepper`` and
-    ``colour-replace`` draw pixels with replacement instead, as one paper does.
+    transmission and by sensors. What takes their place is 0 or 1 (salt and pepper: R. H. Chan, C.-W. Ho, M. Nikolova,
+    IEEE TIP 14(10), 2005, doi:10.1109/TIP.2005.852196) or, in a share of the images, any value between (random-valued
+    impulses: R. H. Chan, C. Hu, M. Nikolova, IEEE SPL 11(12), 2004, doi:10.1109/LSP.2004.838190). Whole pixels become
+    black, white or a colour drawn evenly from the RGB cube. ``salt-pepper`` and ``colour-replace`` draw pixels with
+    replacement instead, as one paper does.
     """
 
     amount: Annotated[Range, within(1e-6, 1)] = Field((0.001, 0.3), description="share of the pixels or samples")

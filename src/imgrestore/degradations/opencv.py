@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
 
 import cv2
 import numpy as np
 
 from imgrestore.degradations.contract import Picture
+from imgrestore.degradations.jpeg_codec import Subsampling
 from imgrestore.errors import ComputeError
 
 cv2.setNumThreads(0)  # training workers are processes already, their threads would only fight
 
-Subsampling = Literal["4:4:4", "4:2:0"]
-"""How many of the colour samples a JPEG file keeps: all, or one of each square of four."""
-
-_SUBSAMPLING = {
+_SUBSAMPLING: Mapping[Subsampling, int] = {
     "4:4:4": cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
+    "4:2:2": cv2.IMWRITE_JPEG_SAMPLING_FACTOR_422,
     "4:2:0": cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420,
 }
 
