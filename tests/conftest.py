@@ -2,7 +2,7 @@
 
 import io
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,14 +17,24 @@ from imgrestore import registry
 from imgrestore.cli.app import app
 from imgrestore.errors import ImgrestoreError, UsageError
 from imgrestore.models.contract import RestorationModel
+from processes import adopt_orphans, end_all
 
 torch.set_num_threads(1)
+adopt_orphans()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let the fuzz test run longer, and on other files, by hand."""
     parser.addoption("--fuzz-seconds", type=int, default=60, help="how long files are damaged and read")
     parser.addoption("--fuzz-seed", type=int, default=0, help="which damage is done")
+
+
+@pytest.fixture(autouse=True)
+def no_process_is_left() -> Iterator[None]:
+    """End what a test has left running, however it ended, and say so."""
+    yield
+    left = end_all()
+    assert not left, f"left running: {left}"
 
 
 @pytest.fixture

@@ -1,10 +1,11 @@
 """What becomes of freed memory, in a process of its own."""
 
 import ctypes
-import subprocess
 import sys
 
 import pytest
+
+import processes
 
 PROGRAM = """
 import resource, sys
@@ -25,7 +26,7 @@ print(first, again, faults())
 
 
 def faults(how: str) -> list[int]:
-    done = subprocess.run([sys.executable, "-c", PROGRAM, how], capture_output=True, text=True, check=True)
+    done = processes.run([sys.executable, "-c", PROGRAM, how], capture_output=True, text=True, check=True)
     return [int(word) for word in done.stdout.split()]
 
 

@@ -1,13 +1,13 @@
 """The structure that docs/architecture.md describes, held by reading every import."""
 
 import ast
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 import imgrestore
+import processes
 
 PACKAGE = Path(imgrestore.__file__).parent
 LAYERS = [
@@ -120,7 +120,7 @@ def test_quick_answers_do_not_import_torch(arguments: list[str]) -> None:
         "except SystemExit as end: assert not end.code\n"
         "assert not {'torch', 'numpy', 'skimage', 'PIL'} & sys.modules.keys(), sys.modules.keys()"
     )
-    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
+    done = processes.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
 

@@ -1,7 +1,6 @@
 """Restoring without naming a model: what each photo shows decides."""
 
 import json
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ import tifffile
 from PIL import Image as PillowImage
 
 import imgrestore
+import processes
 from conftest import invoke, open_picture, random_model
 from imgrestore import cards
 from imgrestore.cards import Card
@@ -104,7 +104,7 @@ def test_a_clean_photo_is_left_alone(here: Path) -> None:
 def test_a_clean_photo_is_copied_where_an_output_is_asked_for(output: str, here: Path) -> None:
     command = [sys.executable, "-m", "imgrestore", "restore", "-" if output == "-" else "in/clean.png", "-o", output]
     content = Path("in/clean.png").read_bytes()
-    done = subprocess.run(command, input=content, capture_output=True, check=False)
+    done = processes.run(command, input=content, capture_output=True)
     assert done.returncode == 0 and b": found no damage: copied as it is" in done.stderr
     written = {"copy.png": Path("copy.png"), "folder/": Path("folder/clean.png")}.get(output)
     assert (written.read_bytes() if written else done.stdout) == content
@@ -231,7 +231,7 @@ def test_a_dry_run_says_what_would_be_done(here: Path) -> None:
             f"app(['restore', 'in/clean.png', '--dry-run', *{also}], standalone_mode=False)\n"
             "assert 'torch' not in sys.modules"
         )
-        assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
+        assert processes.run([sys.executable, "-c", code], capture_output=True).returncode == 0
 
 
 def test_a_dry_run_in_json_says_what_the_run_says(here: Path) -> None:

@@ -15,6 +15,7 @@ import pytest
 from PIL import Image as PillowImage
 from typer.testing import CliRunner
 
+import processes
 from imgrestore.cli.app import app
 from imgrestore.cli.outcome import resuming
 from imgrestore.errors import ImgrestoreError
@@ -249,7 +250,6 @@ def test_killed_at_any_moment_and_resumed(tmp_path: Path, photo) -> None:
     assert restore(tmp_path / "in", "-o", tmp_path / "whole", "--scale", "2")[0] == 0
     chance = random.Random(4)
     out = tmp_path / "out"
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
     resumed = command("in", "-o", "out", "--scale", "2", "--resume")
     kills = 0
 
@@ -257,7 +257,7 @@ def test_killed_at_any_moment_and_resumed(tmp_path: Path, photo) -> None:
         return (out / MANIFEST).stat().st_size if (out / MANIFEST).exists() else 0
 
     for _ in range(3):
-        process = subprocess.Popen(resumed, cwd=tmp_path, env=environment, stderr=subprocess.PIPE)
+        process = processes.start(resumed, cwd=tmp_path, stderr=subprocess.PIPE)
         before = written()
         while process.poll() is None and written() <= before:
             time.sleep(0.002)
@@ -267,7 +267,7 @@ def test_killed_at_any_moment_and_resumed(tmp_path: Path, photo) -> None:
         process.communicate()
         with (out / MANIFEST).open("ab") as file:
             file.write(b'{"status":"don')
-    done = subprocess.run(resumed, cwd=tmp_path, env=environment, capture_output=True, check=False)
+    done = processes.run(resumed, cwd=tmp_path, capture_output=True)
     assert done.returncode == 0, done.stderr.decode()
     assert kills and b"done before" in done.stderr
     assert contents(out) == contents(tmp_path / "whole"), "the same bytes, and nothing left over"
@@ -279,7 +279,7 @@ def test_killed_at_any_moment_and_resumed(tmp_path: Path, photo) -> None:
 def test_an_interrupted_batch_says_how_to_go_on(photos: Path, photo, number: int, code: int) -> None:
     PillowImage.fromarray(photo(500, 500)).save("in/big one.png")
     shutil.move("in", "in put")
-    process = subprocess.Popen(command("in put", "-o", "out", "--tile", "16"), stderr=subprocess.PIPE)
+    process = processes.start(command("in put", "-o", "out", "--tile", "16"), stderr=subprocess.PIPE)
     end = time.monotonic() + 60
     done = {"0.png", "1.jpg", "2.webp", "3.tif"}
 
@@ -324,6 +324,6 @@ def test_memory_stays_flat(photos: Path, photo) -> None:
         "sys.exit(sizes[-1] > 1.03 * sizes[15])\n"
     )
     arguments = ["-q", "restore", "in", "-o", "out", "--scale", "2"]
-    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, check=False)
+    done = processes.run([sys.executable, "-c", code, *arguments], capture_output=True)
     assert done.returncode == 0, done.stderr.decode()
     assert len(contents(Path("out"))) == 64

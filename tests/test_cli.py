@@ -15,6 +15,7 @@ import tifffile
 import typer
 from PIL import Image as PillowImage
 
+import processes
 from conftest import invoke, open_picture
 from imgrestore import api
 from imgrestore.cards import read_card, weights_folder
@@ -23,8 +24,7 @@ from imgrestore.cli.app import _common_options_first, app
 
 def run(*arguments: str | Path, stdin: bytes = b"", cwd: Path | None = None) -> subprocess.CompletedProcess[bytes]:
     command = [sys.executable, "-m", "imgrestore", *map(str, arguments)]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    return subprocess.run(command, input=stdin, capture_output=True, cwd=cwd, env=environment, check=False)
+    return processes.run(command, input=stdin, capture_output=True, cwd=cwd)
 
 
 @pytest.fixture
@@ -147,7 +147,7 @@ app.main()
 
 def test_an_interrupted_plan_says_so(tmp_path: Path) -> None:
     command = [sys.executable, "-c", INTERRUPTED, "restore", str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, check=False)
+    done = processes.run(command, capture_output=True)
     assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"interrupted\n")
 
 
@@ -168,19 +168,29 @@ def test_errors_as_printed(picture: Path) -> None:
 
 def test_a_reader_that_goes_away_ends_quietly(picture: Path) -> None:
     restore = f"{sys.executable} -m imgrestore restore {picture} -o - --model bicubic --scale 20 --format png"
-    done = subprocess.run(["bash", "-c", f"{restore} | head -c 10"], capture_output=True, check=False)
+    done = processes.run(["bash", "-c", f"{restore} | head -c 10"], capture_output=True)
     assert len(done.stdout) == 10 and b"Traceback" not in done.stderr and b"Exception" not in done.stderr
 
 
+@pytest.mark.parametrize("ignored", [True, False])
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_interrupted_work_leaves_nothing_behind(tmp_path: Path, photo, number: int, code: int) -> None:
+def test_interrupted_work_leaves_nothing_behind(
+    tmp_path: Path, photo, number: signal.Signals, code: int, ignored: bool
+) -> None:
+    """A signal that was ignored at the start stays so."""
     PillowImage.fromarray(photo(600, 600)).save(tmp_path / "a.png")
     command = [sys.executable, "-m", "imgrestore", "restore", "a.png", "-o", "b.png", "--scale", "4", "--tile", "16"]
-    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE)
+    other = signal.SIGTERM if number == signal.SIGINT else signal.SIGINT
+    command = processes.ignoring(other, command) if ignored else command
+    process = processes.start(command, cwd=tmp_path, stderr=subprocess.PIPE)
     end = time.monotonic() + 60
     while time.monotonic() < end and not any(path.name.startswith(".") for path in tmp_path.iterdir()):
         assert process.poll() is None, process.stderr.read().decode()
         time.sleep(0.01)
+    if ignored:
+        process.send_signal(other)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(0.3)
     process.send_signal(number)
     _, stderr = process.communicate(timeout=30)
     assert process.returncode == code and b"Traceback" not in stderr

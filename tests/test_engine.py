@@ -14,6 +14,9 @@ from imgrestore.tiling import Region
 
 SIZES = [(1, 1), (1, 37), (23, 2), (5, 90), (17, 23), (45, 61)]
 
+TRUNKS = ("resnet-deblur", "resnet-denoise", "resnet-sr")
+NETWORKS = [variant for variant in EXACT_VARIANTS if random_model(*variant.values).resampler is None]
+
 
 def image(height: int, width: int, channels: int = 3) -> Tensor:
     return torch.rand(channels, height, width, generator=torch.Generator().manual_seed(height * 1000 + width))
@@ -31,6 +34,18 @@ def test_tiles_equal_the_whole_bit_for_bit(name: str, scale: int, size: tuple[in
     for tile in (9, 16, 40):
         restored = Restorer(model, tile=tile, precision="fp32").restore_tensor(lq)
         assert torch.equal(restored, whole), f"tile {tile}: off by {(restored - whole).abs().max():.2e}"
+
+
+@pytest.mark.parametrize(("name", "scale"), NETWORKS)
+def test_pixels_do_not_depend_on_the_width_of_their_tile(name: str, scale: int) -> None:
+    """oneDNN may choose a kernel by the width. One block of a trunk tells as much as all: their layers are alike."""
+    model = random_model(name, scale, **({"blocks": 1} if name in TRUNKS else {}))
+    lq = image(5, 120)
+    widest = Restorer(model, tile=10_000, precision="fp32").restore_tensor(lq)
+    for width in range(17, 117, 5):
+        restored = Restorer(model, tile=10_000, precision="fp32").restore_tensor(lq[..., :width])
+        kept = scale * (width - width % model.multiple_of - model.halo)
+        assert torch.equal(restored[..., :kept], widest[..., :kept]), f"{width} pixels wide"
 
 
 @pytest.mark.parametrize("scale", [2, 4])

@@ -24,6 +24,7 @@ import pytest
 from PIL import Image as PillowImage
 from typer.testing import CliRunner
 
+import processes
 from imgrestore import files
 from imgrestore.catalogue import choose
 from imgrestore.cli import signals
@@ -99,7 +100,7 @@ def test_a_disk_that_fills_up_loses_no_old_output(
 @pytest.mark.parametrize("arguments", [["in/a.png", "-o", "-"], ["in", "-o", "out", "--json"]])
 def test_a_full_disk_behind_standard_output(arguments: list[str], photos: Path) -> None:
     with Path("/dev/full").open("wb") as full:
-        done = subprocess.run(command(*arguments, *OPTIONS), stdout=full, stderr=subprocess.PIPE, check=False)
+        done = processes.run(command(*arguments, *OPTIONS), stdout=full, stderr=subprocess.PIPE)
     stderr = done.stderr.decode()
     assert done.returncode == 1 and "standard output: cannot be written (No space left on device)" in stderr
     assert "Traceback" not in stderr and "Exception" not in stderr
@@ -109,7 +110,7 @@ def test_a_full_disk_behind_standard_output(arguments: list[str], photos: Path) 
 def test_a_reader_that_goes_away_is_left_in_peace(arguments: list[str], photos: Path) -> None:
     reading, writing = os.pipe()
     os.close(reading)
-    done = subprocess.run(command(*arguments, "-q", *OPTIONS), stdout=writing, stderr=subprocess.PIPE, check=False)
+    done = processes.run(command(*arguments, "-q", *OPTIONS), stdout=writing, stderr=subprocess.PIPE)
     os.close(writing)
     assert done.returncode == 141 and not done.stderr
     assert not Path("out").exists() or not unfinished(Path("out"))
@@ -122,7 +123,7 @@ def test_work_goes_on_without_standard_error(unread: bool, more: list[str], phot
     Path("in/text.png").write_text("no image")
     for arguments, code in ((["in", "-o", "out", "--json", *OPTIONS, *more], 1), (["in", "--scale", "nan", *more], 2)):
         handle = without_a_reader() if unread else os.open("/dev/full", os.O_WRONLY)
-        done = subprocess.run(command(*arguments), stdout=subprocess.PIPE, stderr=handle, check=False)
+        done = processes.run(command(*arguments), stdout=subprocess.PIPE, stderr=handle)
         os.close(handle)
         assert done.returncode == code
         statuses = [json.loads(line)["status"] for line in done.stdout.splitlines()]
@@ -139,7 +140,7 @@ def test_a_reader_of_a_table_that_goes_away_is_left_in_peace() -> None:
     reading, writing = os.pipe()
     os.close(reading)
     listing = [sys.executable, "-m", "imgrestore", "models", "list"]
-    done = subprocess.run(listing, stdout=writing, stderr=subprocess.PIPE, check=False)
+    done = processes.run(listing, stdout=writing, stderr=subprocess.PIPE)
     os.close(writing)
     assert done.returncode == 141 and not done.stderr
 
@@ -171,7 +172,7 @@ def test_streams_that_the_caller_has_closed(
 ) -> None:
     script = f"import os, sys; os.close({closed}); os.execv(sys.executable, sys.argv[1:])"
     arguments = [sys.executable, "-c", script, *command(*output, *OPTIONS)]
-    done = subprocess.run(arguments, capture_output=True, check=False)
+    done = processes.run(arguments, capture_output=True)
     assert done.returncode == code and said in done.stderr and b"Traceback" not in done.stderr
 
 
@@ -339,7 +340,7 @@ def test_the_command_line_that_goes_on_can_be_pasted_whatever_the_names() -> Non
     words = ["restore", "two\nlines", "caf\udce9 'x' \\n", "é", "-o", "out"]
     line = resuming(words)
     assert "\n" not in line and line.encode()
-    shown = subprocess.run(["bash", "-c", f"printf '%s\\0' {line}"], capture_output=True, check=True).stdout
+    shown = processes.run(["bash", "-c", f"printf '%s\\0' {line}"], capture_output=True, check=True).stdout
     assert shown.split(b"\0")[:-1] == [os.fsencode(word) for word in ["imgrestore", *words, "--resume"]]
     assert shlex.split(resuming(["restore", "a b"])) == ["imgrestore", "restore", "a b", "--resume"]
 
@@ -437,7 +438,7 @@ app.main()
 def test_a_signal_ends_the_run_even_inside_a_long_step(sent: int, patience: float, code: int, photos: Path) -> None:
     assert signals._PATIENCE < 5
     arguments = [str(patience), "restore", "in", "-o", "out", "--scale", "2"]
-    process = subprocess.Popen([sys.executable, "-c", STANDSTILL, *arguments], stderr=subprocess.PIPE)
+    process = processes.start([sys.executable, "-c", STANDSTILL, *arguments], stderr=subprocess.PIPE)
     while not unfinished(Path("out")):
         assert process.poll() is None
         time.sleep(0.01)
@@ -466,9 +467,9 @@ app.main()
 def test_the_end_by_a_signal_needs_no_reader(photos: Path) -> None:
     handle = without_a_reader()
     interrupted = [sys.executable, "-c", INTERRUPTED, "restore", "in", "-o", "out", *OPTIONS]
-    assert subprocess.run(interrupted, stderr=handle, check=False).returncode == 130
+    assert processes.run(interrupted, stderr=handle).returncode == 130
     standing = [sys.executable, "-c", STANDSTILL, "0.1", "restore", "in", "-o", "out", "--scale", "2"]
-    process = subprocess.Popen(standing, stderr=handle)
+    process = processes.start(standing, stderr=handle)
     os.close(handle)
     while not unfinished(Path("out")):
         assert process.poll() is None
@@ -480,7 +481,7 @@ def test_the_end_by_a_signal_needs_no_reader(photos: Path) -> None:
 def test_two_runs_into_one_folder(photos: Path, photo: Callable[..., Any]) -> None:
     for i in range(6):
         PillowImage.fromarray(photo(20, 30, seed=i)).save(f"in/{i}.png")
-    runs = [subprocess.Popen(command("in", "-o", "out", "--overwrite", *OPTIONS, "-q")) for _ in range(2)]
+    runs = [processes.start(command("in", "-o", "out", "--overwrite", *OPTIONS, "-q")) for _ in range(2)]
     assert [run.wait() for run in runs] == [0, 0]
     restore("in", "-o", "alone", *OPTIONS)
     for path in Path("alone").glob("*.*g"):

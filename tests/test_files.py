@@ -1,10 +1,10 @@
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+import processes
 from imgrestore.errors import ExistsError, OutputError
 from imgrestore.files import TEMPORARY_PREFIX, remove_leftovers, replacing, write_atomically
 
@@ -67,7 +67,7 @@ def test_what_appears_meanwhile_stays(links: bool, tmp_path: Path, monkeypatch: 
 
 
 def test_leftovers_of_the_dead_are_removed_and_of_the_living_kept(tmp_path: Path) -> None:
-    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead = processes.start([sys.executable, "-c", ""])
     dead.wait()
     with replacing(tmp_path / "x") as temporary:
         temporary.touch()

@@ -3,19 +3,18 @@
 ``pytest tests/test_fuzz.py --fuzz-seconds 1800 --fuzz-seed 7`` runs longer and elsewhere. A file that ends it is kept.
 """
 
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+import processes
+
 
 def test_no_bytes_crash_the_program(tmp_path: Path, pytestconfig: pytest.Config) -> None:
     seconds, seed = pytestconfig.getoption("fuzz_seconds"), pytestconfig.getoption("fuzz_seed")
     command = [sys.executable, "-W", "error", Path(__file__).with_name("fuzzing.py"), seed, "0", seconds, tmp_path]
-    done = subprocess.run(
-        [str(word) for word in command], capture_output=True, text=True, timeout=seconds + 120, check=False
-    )
+    done = processes.run(map(str, command), capture_output=True, text=True, timeout=seconds + 120)
     turn = (tmp_path / "turn").read_text()
     said = (done.stdout + done.stderr)[-3000:]
     assert done.returncode == 0 and not said, (

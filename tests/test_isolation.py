@@ -2,7 +2,6 @@
 
 import errno
 import os
-import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 from PIL import Image as PillowImage
 from PIL import ImageCms
 
+import processes
 from imgrestore.catalogue import choose
 from imgrestore.codecs import ReadOptions, heic, isolation, loading, open_image, pillow, pipes, read_header, read_image
 from imgrestore.codecs.formats import FORMATS, by_name
@@ -114,7 +114,7 @@ def test_limits_follow_the_size_of_the_image() -> None:
         "assert small == (2**30, 20) and large == (2**30 + 40_000_000, 22), (small, large)\n"
         "import sys, imgrestore.codecs.pillow, imgrestore.codecs.loading; assert 'torch' not in sys.modules"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    done = processes.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
 

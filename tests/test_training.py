@@ -15,6 +15,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+import processes
 from conftest import open_picture
 from imgrestore.cards import Card
 from imgrestore.distributed import launcher
@@ -161,9 +162,6 @@ def command(recipe: str, data: Path, run: Path, changes: list[str]) -> list[str]
     return [*words, *(word for change in changes for word in ("--set", change))]
 
 
-ALONE = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST")} | {"OMP_NUM_THREADS": "1"}
-
-
 def test_killed_five_times_and_resumed_gives_the_same_bytes(photo_folder: Path, tmp_path: Path) -> None:
     changes = [*SMALL, "steps=60", "every=20"]
     recipe = load_recipe("resnet-sr-x2", changes)
@@ -172,7 +170,7 @@ def test_killed_five_times_and_resumed_gives_the_same_bytes(photo_folder: Path, 
     words = [sys.executable, *command("resnet-sr-x2", photo_folder, run, changes), "--workers", "0"]
     rng = random.Random(0)
     for attempt in range(5):
-        process = subprocess.Popen([*words, *["--resume"] * (attempt > 0)], env=ALONE, stderr=subprocess.PIPE)
+        process = processes.start([*words, *["--resume"] * (attempt > 0)], stderr=subprocess.PIPE)
         wanted, end = 10 * attempt + rng.randint(2, 8), time.monotonic() + 120
         while time.monotonic() < end and process.poll() is None:
             if max((record["step"] for record in Run(run, "").records()), default=0) >= wanted:
@@ -184,7 +182,7 @@ def test_killed_five_times_and_resumed_gives_the_same_bytes(photo_folder: Path, 
         process.wait()
         process.stderr.close()
         assert Run(run, "").checkpoint.is_file() and not (run / "resnet-sr-x2.safetensors").exists()
-    done = subprocess.run([*words, "--resume"], env=ALONE, capture_output=True, text=True, check=False)
+    done = processes.run([*words, "--resume"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     for file in ("resnet-sr-x2.safetensors", "best.safetensors"):
         assert (run / file).read_bytes() == (tmp_path / "whole" / file).read_bytes()
@@ -210,7 +208,7 @@ def test_three_pieces_cut_by_time_equal_one_run(photo_folder: Path, tmp_path: Pa
 def test_ctrl_c_stops_with_a_checkpoint_and_the_way_to_go_on(photo_folder: Path, tmp_path: Path) -> None:
     run, changes = tmp_path / "run", [*SMALL, "steps=100000", "every=50000"]
     words = [sys.executable, *command("resnet-sr-x2", photo_folder, run, changes), "--workers", "1"]
-    process = subprocess.Popen(words, env=ALONE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    process = processes.start(words, stderr=subprocess.PIPE, text=True)
     end = time.monotonic() + 120
     while time.monotonic() < end and not Run(run, "").records():
         time.sleep(0.02)
@@ -220,10 +218,21 @@ def test_ctrl_c_stops_with_a_checkpoint_and_the_way_to_go_on(photo_folder: Path,
     assert "Traceback" not in told and "stopped at step" in told and "--resume" in told
     again = next(line for line in told.splitlines() if "--resume" in line).split()
     assert again[0] == "imgrestore"
-    done = subprocess.run(
-        [sys.executable, "-m", *again, "--max-minutes", "0"], env=ALONE, capture_output=True, text=True, check=False
-    )
+    done = processes.run([sys.executable, "-m", *again, "--max-minutes", "0"], capture_output=True, text=True)
     assert done.returncode == 0 and "stopped at step" in done.stderr, done.stderr
+
+
+def test_a_ctrl_c_that_is_ignored_stops_no_training(photo_folder: Path, tmp_path: Path) -> None:
+    run, changes = tmp_path / "run", [*SMALL, "steps=100000", "every=50000", "log_every=1"]
+    words = [sys.executable, *command("resnet-sr-x2", photo_folder, run, changes), "--workers", "0"]
+    process = processes.start(processes.ignoring(signal.SIGINT, words), stderr=subprocess.PIPE, text=True)
+    for more, number in ((1, signal.SIGINT), (3, signal.SIGTERM)):
+        wanted, end = len(Run(run, "").records()) + more, time.monotonic() + 120
+        while time.monotonic() < end and len(Run(run, "").records()) < wanted:
+            time.sleep(0.02)
+        process.send_signal(number)
+    told = process.communicate(timeout=60)[1]
+    assert process.returncode == 143 and told.count("stopping after this step") == 1, told
 
 
 def test_starting_from_earlier_weights(photo_folder: Path, tmp_path: Path) -> None:
@@ -656,19 +665,19 @@ def together(folder: Path, run: Path, changes: list[str], *, kill: bool = False)
     with contextlib.closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    world = ALONE | {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    world = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     words = [sys.executable, *command("resnet-sr-x2", folder, run, changes), "--workers", "0"]
-    processes = [
-        subprocess.Popen(words, env=world | {"RANK": str(i), "LOCAL_RANK": str(i)}, stderr=subprocess.PIPE, text=True)
+    pair = [
+        processes.start(words, env=world | {"RANK": str(i), "LOCAL_RANK": str(i)}, stderr=subprocess.PIPE, text=True)
         for i in range(2)
     ]
     if kill:
         end = time.monotonic() + 120
         while time.monotonic() < end and not Run(run, "").records():
             time.sleep(0.02)
-        processes[1].send_signal(signal.SIGKILL)
-    told = [process.communicate(timeout=120)[1] for process in processes]
-    return [(process.returncode, text) for process, text in zip(processes, told, strict=True)]
+        pair[1].send_signal(signal.SIGKILL)
+    told = [process.communicate(timeout=120)[1] for process in pair]
+    return [(process.returncode, text) for process, text in zip(pair, told, strict=True)]
 
 
 def test_two_processes_learn_as_one_with_twice_the_batch(photo_folder: Path, tmp_path: Path) -> None:

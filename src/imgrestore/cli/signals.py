@@ -22,18 +22,27 @@ _PATIENCE = 4.0
 """Seconds that the ordinary way out may take."""
 
 
+def heeded(*numbers: signal.Signals) -> list[signal.Signals]:
+    """Return those that whoever started this process did not tell it to ignore.
+
+    ``nohup`` does so with SIGHUP, and a shell without job control with the SIGINT of what it starts in the background,
+    so that a Ctrl-C for what runs in front of it ends nothing else.
+    """
+    return [number for number in numbers if signal.getsignal(number) != signal.SIG_IGN]
+
+
 def leave_when_told() -> None:
     """Make the signals that end a process end it by the ordinary way, so that unfinished files are removed."""
-    for number in _ENDING:
-        if signal.getsignal(number) != signal.SIG_IGN:  # as nohup leaves SIGHUP
-            signal.signal(number, _leave)
+    for number in heeded(*_ENDING):
+        signal.signal(number, _leave)
 
 
 def _leave(number: int, _: FrameType | None) -> None:
     """Leave by the ordinary way; a second Ctrl-C does not wait for that."""
     for other in (signal.SIGTERM, signal.SIGHUP):  # a closing terminal or a service manager sends several
         signal.signal(other, signal.SIG_IGN)
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    for other in heeded(signal.SIGINT):
+        signal.signal(other, signal.SIG_DFL)
     if number == signal.SIGINT:
         raise KeyboardInterrupt
     sys.exit(128 + number)

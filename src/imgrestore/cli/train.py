@@ -15,6 +15,7 @@ import typer
 
 from imgrestore.cli import console
 from imgrestore.cli.options import Device, Json, parse_bytes
+from imgrestore.cli.signals import heeded
 from imgrestore.errors import UsageError
 
 if TYPE_CHECKING:
@@ -169,7 +170,7 @@ def _stop_on_signal() -> Iterator[_Stop]:
         signal.signal(number, signal.default_int_handler)
         console.say("stopping after this step, with a checkpoint")
 
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, ask) for number in heeded(signal.SIGINT, signal.SIGTERM)}
     try:
         yield stop
     finally:

@@ -14,6 +14,10 @@ class Deconv2x(RestorationModel):
     The middle layer puts input sample m at 2m, so offsets between layers do not depend on the size of the image, and
     tiles equal the whole. An output pixel of input pixel m sees samples 2m - 2 to 2m + 2 of the middle layer, these see
     m - 1 to m + 1, and those, through the first layer, m - 2 to m + 2.
+
+    The last layer, 4x4 with a padding of one, is written as one with a padding of two on a border of zeros, which is
+    the same. Of a convolution whose result is wider than what it is given, oneDNN adds up by one of two kernels as the
+    width will have it, and these round differently.
     """
 
     def __init__(self) -> None:
@@ -25,8 +29,8 @@ class Deconv2x(RestorationModel):
             nn.ConvTranspose2d(3, 10, 3, 1, 1),
             nn.ReLU(),
             nn.ConvTranspose2d(10, 20, 3, 2, 1),
-            nn.ReLU(),
-            nn.ConvTranspose2d(20, 3, 4, 1, 1),
+            nn.Sequential(nn.ZeroPad2d(1), nn.ReLU(inplace=True)),
+            nn.ConvTranspose2d(20, 3, 4, 1, 2),
             nn.Sigmoid(),
         )
 
