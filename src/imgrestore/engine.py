@@ -44,10 +44,10 @@ _SMALLEST_TILE = 16
 _RESAMPLING_REACH = 4
 """Input pixels on either side that the widest kernel and the skip of a network reach, when enlarging."""
 
-_ONE_KERNEL_PIXELS = 6830
+_ONE_KERNEL_PIXELS = 10_241
 """Torch on the CPU convolves inputs of up to 20,480 numbers by another kernel than larger ones, and the sums of the two
 round differently. Tiles with fewer pixels than this are computed as a batch of copies, so that one kernel does them all
-and small tiles equal large ones bit for bit (any layer that has three numbers or more for each pixel of the tile)."""
+and small tiles equal large ones bit for bit (any layer that has two numbers or more for each pixel of the tile)."""
 
 
 @dataclass

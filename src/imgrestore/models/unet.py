@@ -59,7 +59,7 @@ class UNet(RestorationModel):
         super().__init__()
         levels = len(widths) - 1
         self.multiple_of = _FOLD * 2**levels
-        self.halo = _FOLD * (2 + sum(2 * (down + up) * 2**level for level in range(levels)) + 2 * bottom * 2**levels)
+        self.halo = _FOLD * _reach(levels, down, bottom, up)
         self.activation_bytes = 4 * (6 * widths[0] // _FOLD**2 + 6 * widths[1] // (2 * _FOLD) ** 2 + 12)
         self.head = _convolution(3 * _FOLD**2, widths[0])
         self.down = nn.ModuleList(_blocks(width, down) for width in widths[:-1])
@@ -83,6 +83,17 @@ class UNet(RestorationModel):
         for blocks, enlarge in zip(reversed(self.up), reversed(self.enlarge), strict=True):
             features = blocks(enlarge(features).add_(known.pop()))
         return lq.float() + pixel_shuffle(self.tail(features), _FOLD).float()
+
+
+def _reach(levels: int, down: int, bottom: int, up: int) -> int:
+    """Return how far an output pixel sees, in pixels of the first level, from the square that is one of the last."""
+    reach = 1
+    for _ in range(levels):
+        reach = -(-(reach + 2 * up) // 2)  # a pixel that is seen in part is seen
+    reach += 2 * bottom
+    for _ in range(levels):
+        reach = 2 * reach + 2 * down
+    return reach + 1
 
 
 @register_model(
