@@ -40,9 +40,9 @@ def test_tiles_equal_the_whole_bit_for_bit(name: str, scale: int, size: tuple[in
 def test_pixels_do_not_depend_on_the_width_of_their_tile(name: str, scale: int) -> None:
     """oneDNN may choose a kernel by the width. One block of a trunk tells as much as all: their layers are alike."""
     model = random_model(name, scale, **({"blocks": 1} if name in TRUNKS else {}))
-    lq = image(5, 120)
+    lq = image(5, 120 + model.halo)
     widest = Restorer(model, tile=10_000, precision="fp32").restore_tensor(lq)
-    for width in range(17, 117, 5):
+    for width in range(17 + model.halo, 117 + model.halo, 5):
         restored = Restorer(model, tile=10_000, precision="fp32").restore_tensor(lq[..., :width])
         kept = scale * (width - width % model.multiple_of - model.halo)
         assert torch.equal(restored[..., :kept], widest[..., :kept]), f"{width} pixels wide"
