@@ -1,0 +1,35 @@
+import pytest
+import torch
+
+from conftest import random_model
+from imgrestore.models.unet import UNet, unet_denoise
+
+
+def test_it_begins_by_changing_next_to_nothing() -> None:
+    photo = torch.rand(1, 3, 32, 40, generator=torch.Generator().manual_seed(0))
+    assert (unet_denoise()(photo) - photo).abs().max() < 0.05
+
+
+def test_a_flat_picture_is_treated_alike_up_to_its_corners() -> None:
+    model = random_model("unet-denoise", 1)
+    for colour in ((0.0, 0.0, 0.0), (1.0, 0.0, 0.0), (0.2, 0.5, 0.9)):
+        restored = model(torch.tensor(colour)[None, :, None, None].expand(1, 3, 48, 64))
+        assert torch.allclose(restored, restored[..., 16:24, 16:24].repeat(1, 1, 6, 8), atol=1e-5)
+
+
+@pytest.mark.parametrize(("down", "bottom", "up"), [(1, 2, 2), (1, 1, 1), (2, 1, 0), (0, 2, 3)])
+def test_it_sees_as_far_as_it_says_and_no_further(down: int, bottom: int, up: int) -> None:
+    torch.manual_seed(0)
+    model = UNet((4, 4, 4), down, bottom, up).double()
+    for parameter in model.parameters():
+        torch.nn.init.uniform_(parameter, 0.01, 0.05)  # nothing cancels
+    side = 2 * (model.halo // 8 + 2) * 8 + 8
+    middle = side // 2 - 4
+    lq = torch.rand(1, 3, side, side, dtype=torch.float64, requires_grad=True)
+    seen = []
+    for place in range(8):
+        model(lq)[0, 0, middle + place, middle + place].backward()
+        rows = lq.grad.abs().sum(dim=(0, 1, 3)).nonzero().flatten()
+        lq.grad = None
+        seen += [middle - int(rows.min()), int(rows.max()) - (middle + 7)]
+    assert max(seen) == model.halo
