@@ -2,10 +2,11 @@
 
 K. Zhang et al., "Plug-and-Play Image Restoration with Deep Denoiser Prior", IEEE TPAMI 44(10), 2022, arXiv:2008.13751,
 join the U-Net of O. Ronneberger, P. Fischer, T. Brox (MICCAI 2015, arXiv:1505.04597) to residual blocks: resolution is
-halved and doubled by convolutions of 2x2 pixels, and what an upper level knows is added on the way back. Here the first
-level already works at half the resolution, its pixels folded into channels, as convolutions at full resolution cost
-most; and the network adds what its input lacks, so that it begins by changing nothing. Convolutions repeat the
-outermost pixels instead of reading zeros beyond them: a flat picture gives flat features, up to its corners.
+halved by convolutions of 2x2 pixels, and what an upper level knows is added on the way back. Here the first level
+already works at half the resolution, its pixels folded into channels, as convolutions at full resolution cost most; and
+the network adds what its input lacks, so that it begins by changing nothing. Pixels are doubled by repeating them, and
+convolutions repeat the outermost ones instead of reading zeros beyond: a flat picture has flat features, up to its
+corners.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from torch import Tensor, nn
-from torch.nn.functional import pixel_shuffle, pixel_unshuffle
+from torch.nn.functional import interpolate, pixel_shuffle, pixel_unshuffle
 
 from imgrestore.models.contract import RestorationModel
 from imgrestore.registry import register_model
@@ -65,7 +66,7 @@ class UNet(RestorationModel):
         self.down = nn.ModuleList(_blocks(width, down) for width in widths[:-1])
         self.shrink = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in pairwise(widths))
         self.bottom = _blocks(widths[-1], bottom)
-        self.enlarge = nn.ModuleList(nn.ConvTranspose2d(b, a, 2, stride=2) for a, b in pairwise(widths))
+        self.enlarge = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in pairwise(widths))
         self.up = nn.ModuleList(_blocks(width, up) for width in widths[:-1])
         self.tail = _convolution(widths[0], 3 * _FOLD**2)
         nn.init.normal_(self.tail.weight, std=1e-3)
@@ -81,7 +82,7 @@ class UNet(RestorationModel):
             features = shrink(features)
         features = self.bottom(features)
         for blocks, enlarge in zip(reversed(self.up), reversed(self.enlarge), strict=True):
-            features = blocks(enlarge(features).add_(known.pop()))
+            features = blocks(interpolate(enlarge(features), scale_factor=2).add_(known.pop()))
         return lq.float() + pixel_shuffle(self.tail(features), _FOLD).float()
 
 
