@@ -43,7 +43,7 @@ class Blur(Degradation):
 def blur(image: Tensor, kernels: Tensor) -> Tensor:
     """Convolve images (N, C, H, W), mirrored at their edges, with kernels (N, k, k): same shape, any size."""
     reach = kernels.shape[-1] // 2
-    rows, columns = (mirrored(length, reach, image.device) for length in image.shape[-2:])
+    rows, columns = (_mirrored(length, reach, image.device) for length in image.shape[-2:])
     return convolve(image.index_select(2, rows).index_select(3, columns), kernels)
 
 
@@ -92,7 +92,7 @@ def quick_length(length: int) -> int:
     return length
 
 
-def mirrored(length: int, reach: int, device: torch.device) -> Tensor:
+def _mirrored(length: int, reach: int, device: torch.device) -> Tensor:
     """Return which samples of an axis stand ``reach`` before its start to ``reach`` after its end."""
     period = max(1, 2 * (length - 1))
     position = torch.arange(-reach, length + reach, device=device).remainder(period)
@@ -162,6 +162,14 @@ def path_kernels(path: Tensor, most: float) -> Tensor:
     offsets = _offsets(reach(path.abs(), most), path)
     shares = (1 - (path[..., None] - offsets).abs()).clamp_min(0)
     return normalised(shares[:, :, 1].transpose(1, 2) @ shares[:, :, 0])
+
+
+def trimmed(kernels: Tensor) -> Tensor:
+    """Cut off rims (N, k, k) where no kernel holds anything; a GPU is not asked whether there are any."""
+    if kernels.is_cuda:
+        return kernels
+    rim = int((kernels.abs().amax(dim=(0, 1)) > 0).int().argmax())
+    return kernels[:, rim : kernels.shape[1] - rim, rim : kernels.shape[2] - rim]
 
 
 def centred_grid(reach: int, like: Tensor) -> tuple[Tensor, Tensor]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from imgrestore.degradations import opencv
-from imgrestore.degradations.contract import Degradation, Picture, each_picture
-from imgrestore.degradations.jpeg_codec import BLOCK, SUBSAMPLINGS, through_file
+from imgrestore.degradations.canvas import canvas_of, filling
+from imgrestore.degradations.contract import Degradation
+from imgrestore.degradations.jpeg_codec import BLOCK, SUBSAMPLINGS, Subsampling, through_file
 from imgrestore.parts import Field, Range, within
 from imgrestore.registry import register_degradation
 from imgrestore.streams import Streams
@@ -38,14 +41,30 @@ class Jpeg(Degradation):
         among = tuple(SUBSAMPLINGS) if self.subsampling == "random" else (self.subsampling,)
         number = streams.integers(len(among))
         corners = streams.integers(BLOCK, 2) * streams.happens(self.cropped)[:, None] if self.cropped else None
-        if image.is_cuda:
-            return through_file(image, quality, {name: number == i for i, name in enumerate(among)}, corners)
-        qualities, numbers = quality.int().tolist(), number.tolist()
-        cut = [[0, 0]] * len(image) if corners is None else corners.tolist()
+        return save(image, quality, among, number, corners)
 
-        def change(i: int, picture: Picture) -> Picture:
-            top, left = cut[i]
-            larger = np.pad(picture, ((top, 0), (left, 0), (0, 0)), mode="symmetric") if top or left else picture
-            return opencv.jpeg(larger, qualities[i], among[numbers[i]])[top:, left:]
 
-        return each_picture(image, change)
+def save(
+    image: Tensor,
+    quality: Tensor,
+    among: Sequence[Subsampling],
+    number: Tensor,
+    corners: Tensor | None = None,
+    sizes: Tensor | None = None,
+) -> Tensor:
+    """Do what :func:`.jpeg_codec.through_file` does, on the CPU by OpenCV."""
+    if image.is_cuda:
+        return through_file(image, quality, among, number, corners, sizes)
+    sizes = filling(canvas_of(image), image) if sizes is None else sizes
+    corners = torch.zeros_like(sizes) if corners is None else corners
+    drawn = [*zip(quality.int().tolist(), number.tolist(), corners.tolist(), sizes.tolist(), strict=True)]
+
+    def change(i: int, picture: opencv.Picture) -> opencv.Picture:
+        level, name, (top, left), (height, width) = drawn[i]
+        part = picture[:height, :width]
+        if top or left:
+            part = np.pad(part, ((top, 0), (left, 0), (0, 0)), mode="symmetric")
+        picture[:height, :width] = opencv.jpeg(np.ascontiguousarray(part), level, among[name])[top:, left:]
+        return picture
+
+    return opencv.each_picture(image, change)

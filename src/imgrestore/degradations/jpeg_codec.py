@@ -9,7 +9,7 @@ ISO/IEC 10918-1, 1992; G. K. Wallace, "The JPEG Still Picture Compression Standa
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Literal
 
@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from imgrestore.color import luma, rgb_of_chroma
-from imgrestore.degradations.canvas import sizes_of, take
+from imgrestore.degradations.canvas import canvas_of, filling, take
 
 Subsampling = Literal["4:4:4", "4:2:2", "4:2:0"]
 """How many of the colour samples a file keeps: all, one of two beside each other, or one of each square of four."""
@@ -42,7 +42,8 @@ _CHROMA = """
 def through_file(
     image: Tensor,
     quality: Tensor,
-    subsampling: Mapping[Subsampling, Tensor],
+    among: Sequence[Subsampling],
+    number: Tensor,
     corners: Tensor | None = None,
     sizes: Tensor | None = None,
 ) -> Tensor:
@@ -51,7 +52,8 @@ def through_file(
     Args:
         image: (N, C, H, W), C being 1 or 3; clipped to [0, 1] and rounded to 8 bits.
         quality: Whole numbers (N,) from 1 to 100.
-        subsampling: For each one that occurs, which pictures it is taken for, (N,) bool.
+        among: Ways of subsampling that occur.
+        number: Which of them is taken for each picture, (N,).
         corners: Rows and columns (N, 2) int64 from 0 to 15 that are cut off at the top and left of a file that had
             mirrored more of the picture there; none by default.
         sizes: Height and width (N, 2) int64 of the pictures, in the top left corners of what is given; by default all.
@@ -59,7 +61,7 @@ def through_file(
     Returns:
         Same shape and type, on 8-bit levels. What lies beyond the sizes means nothing.
     """
-    sizes = sizes_of(image) if sizes is None else sizes
+    sizes = filling(canvas_of(image), image) if sizes is None else sizes
     if corners is None:
         corners, margin = torch.zeros_like(sizes), 0
     else:
@@ -67,7 +69,7 @@ def through_file(
     ends = corners + sizes
     padded = [-(-(length + margin) // BLOCK) * BLOCK for length in image.shape[-2:]]
     places = [_on_grid(padded[axis], corners[:, axis, None], sizes[:, axis, None]) for axis in (0, 1)]
-    decoded = _decoded(take((image.float().clamp(0, 1) * 255).round(), *places), quality, subsampling, ends)
+    decoded = _decoded(take((image.float().clamp(0, 1) * 255).round(), *places), quality, among, number, ends)
     places = [torch.arange(image.shape[2 + axis], device=image.device) + corners[:, axis, None] for axis in (0, 1)]
     return take(decoded, *places).to(image) / 255
 
@@ -85,7 +87,7 @@ def _on_grid(length: int, corner: Tensor, size: Tensor) -> Tensor:
     return torch.where(place < 0, torch.minimum(before, 2 * size - 1 - before), torch.minimum(place, size - 1))
 
 
-def _decoded(levels: Tensor, quality: Tensor, subsampling: Mapping[Subsampling, Tensor], ends: Tensor) -> Tensor:
+def _decoded(levels: Tensor, quality: Tensor, among: Sequence[Subsampling], number: Tensor, ends: Tensor) -> Tensor:
     """Compress levels (N, C, H, W) of 255, H and W multiples of 16; pictures end at ``ends`` (N, 2)."""
     tables = _tables(quality)
     y = luma(levels)
@@ -93,13 +95,13 @@ def _decoded(levels: Tensor, quality: Tensor, subsampling: Mapping[Subsampling, 
         return _quantised(y, tables[:, 0])
     chroma = torch.cat([(levels[:, 2:] - y) / 1.772, (levels[:, :1] - y) / 1.402], dim=1).round_() + 128
     y, kept = _quantised(y.round(), tables[:, 0]), torch.zeros_like(chroma)
-    for name, chosen in subsampling.items():
+    for i, name in enumerate(among):
         down, across = SUBSAMPLINGS[name]
         few = _averaged(chroma, down, across)
         seen = [_seen(few.shape[2 + axis], ends[:, axis, None], step) for axis, step in ((0, down), (1, across))]
         few = few.take_along_dim(seen[0][:, None, :, None], dim=2)  # below, averages are repeated instead of pixels
         few = take(_quantised(few, tables[:, 1]), *seen)
-        kept = torch.where(chosen[:, None, None, None], _enlarged(few, down, across), kept)
+        kept = torch.where((number == i)[:, None, None, None], _enlarged(few, down, across), kept)
     return (y + rgb_of_chroma(*(kept - 128).chunk(2, dim=1))).round_().clamp_(0, 255)
 
 

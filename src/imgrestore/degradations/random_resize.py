@@ -6,7 +6,7 @@ from typing import Annotated
 
 from torch import Tensor
 
-from imgrestore.degradations.canvas import resize_each, room, scaled, sizes_of
+from imgrestore.degradations.canvas import canvas_of, filling, resize_each, room, scaled
 from imgrestore.degradations.contract import Degradation
 from imgrestore.degradations.downsample import Kernel
 from imgrestore.parts import Field, Range, within
@@ -31,11 +31,11 @@ class RandomResize(Degradation):
 
     def degrade(self, image: Tensor, streams: Streams) -> Tensor:
         """Return the images at their own size."""
-        whole = sizes_of(image)
+        whole = filling(canvas_of(image), image)
         between = scaled(whole, streams.uniform(self.factor))
-        canvas = room(between, (image.shape[2], image.shape[3]), self.factor[1])
+        canvas = room(between, canvas_of(image), self.factor[1])
         there = resize_each(image, whole, between, canvas, self.kernels, self._kernel(streams))
-        return resize_each(there, between, whole, (image.shape[2], image.shape[3]), self.kernels, self._kernel(streams))
+        return resize_each(there, between, whole, canvas_of(image), self.kernels, self._kernel(streams))
 
     def _kernel(self, streams: Streams) -> Tensor:
         return streams.integers(len(self.kernels))
