@@ -64,7 +64,7 @@ def gaussian_blur(image: Tensor, sigma: Tensor, most: float) -> Tensor:
     row = row * (offsets.abs() <= (4 * sigma).ceil()[:, None])
     row = (row / row.sum(dim=1, keepdim=True)).to(image).repeat_interleave(channels, dim=0)[:, None, None]
     planes = image.reshape(1, count * channels, height, width)
-    rows, columns = (mirrored(length, furthest, image.device) for length in (height, width))
+    rows, columns = (_mirrored(length, furthest, image.device) for length in (height, width))
     around = planes.gather(3, columns.expand(1, count * channels, height, -1))
     blurred = conv2d(around, row, groups=count * channels)
     return conv2d(blurred.index_select(2, rows), row.mT, groups=count * channels).view(image.shape)
