@@ -24,6 +24,6 @@ def test_unknown_devices_and_precisions() -> None:
 def test_auto_takes_bf16_only_where_it_is_native_and_measured(
     monkeypatch: pytest.MonkeyPatch, loss: float | None, native: bool, expected: str
 ) -> None:
-    monkeypatch.setattr(devices, "_native_bfloat16", lambda device: native)
+    monkeypatch.setattr(devices, "native_bfloat16", lambda device: native)
     assert devices.choose_precision("auto", torch.device("cpu"), loss) == expected
     assert devices.choose_precision("fp16", torch.device("cpu"), loss) == "fp16"
