@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -78,6 +79,13 @@ def axis_weights(kernel: str, source: int, target: int, start: int, stop: int) -
     return first, (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
+@lru_cache(maxsize=512)
+@torch.inference_mode(mode=False)  # what is kept must serve training too
+def _matrix(device: torch.device, dtype: torch.dtype, *axis: Any) -> Tensor:
+    """Return the matrix of :func:`axis_weights`, kept on each device: a GPU would be waited for to copy it there."""
+    return torch.from_numpy(axis_weights(*axis)[1]).to(device, dtype)
+
+
 def resize(image: Tensor, size: tuple[int, int], kernel: str = "bicubic") -> Tensor:
     """Resample images to ``size``.
 
@@ -111,15 +119,17 @@ def resize_rows(
     columns = (_resize_columns(band, source[1], target[1], kernel) for band in rebanded(bands))
     window = RowWindow(columns)
     for start in range(0, target[0], BAND):
-        first, weights = axis_weights(kernel, source[0], target[0], start, min(start + BAND, target[0]))
+        axis = kernel, source[0], target[0], start, min(start + BAND, target[0])
+        first, weights = axis_weights(*axis)
         rows = window.take(first, first + weights.shape[1])
-        yield torch.from_numpy(weights).to(rows) @ rows
+        yield _matrix(rows.device, rows.dtype, *axis) @ rows
 
 
 def _resize_columns(image: Tensor, source: int, target: int, kernel: str) -> Tensor:
     columns = []
     for start in range(0, target, BAND):
-        first, weights = axis_weights(kernel, source, target, start, min(start + BAND, target))
+        axis = kernel, source, target, start, min(start + BAND, target)
+        first, weights = axis_weights(*axis)
         piece = image[..., first : first + weights.shape[1]]
-        columns.append(piece @ torch.from_numpy(weights).to(image).T)
+        columns.append(piece @ _matrix(image.device, image.dtype, *axis).T)
     return columns[0] if len(columns) == 1 else torch.cat(columns, dim=-1)

@@ -330,6 +330,7 @@ class _Loop:
         with self.clock.aside("checkpoint"):
             if self.processes.first:
                 save_checkpoint(self.run.checkpoint, self.state, self.step, self.digest)
+                self.run.save_weights(self.run.latest, self.step, self.data.name, self.state.step)
 
     def _draw(self, outcome: str) -> None:
         with self.clock.aside("page"):

@@ -5,6 +5,7 @@
     recipe.toml               every setting spelled out; trains the same run
     log.jsonl                 one record per line: losses, learning rate, pace, measurements
     checkpoint.safetensors    everything needed to go on
+    latest.safetensors        weights at the last checkpoint
     best.safetensors          weights of the best measurement so far
     <recipe>.safetensors      weights of the finished run
     samples/step-….png        degraded, restored and true crops at every measurement
@@ -58,6 +59,11 @@ class Run:
     def checkpoint(self) -> Path:
         """What a resumed run goes on from."""
         return self.folder / CHECKPOINT
+
+    @property
+    def latest(self) -> Path:
+        """Weights at the last checkpoint."""
+        return self.folder / "latest.safetensors"
 
     @property
     def best(self) -> Path:
