@@ -2,8 +2,8 @@
 
     python benchmarks/pack.py photos/ packed/ --mib 16
 
-Every photo is shrunk, which sharpens it too, and written as WebP: as large as the size of the whole copy allows, but not
-smaller than what a batch is cut from.
+Every photo is shrunk, which sharpens it too, and written as WebP: as large as the size of the whole copy allows, but
+not smaller than what a batch is cut from.
 """
 
 from __future__ import annotations

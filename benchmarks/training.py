@@ -2,9 +2,9 @@
 
     python benchmarks/training.py [RECIPE …] [--data photos/] [--device cuda] [--against ../other/src]
 
-For every recipe: milliseconds for a sample on one core, the share of a step that this is, and steps a second. Everything
-is timed in rounds; with ``--against``, another version of the package is timed in turn with this one, each in a process
-of its own, since machines change their pace, and what is printed of both are medians.
+For every recipe: milliseconds a sample, the share of a step that this is, and steps a second. Everything is timed in
+rounds; with ``--against``, another version of the package is timed in turn with this one, each in a process of its own,
+since machines change their pace, and what is printed of both are medians.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from imgrestore.training.plan import Plan
 
 RECIPES = ("resnet-sr-best-x4", "resnet-sr-real-x4", "resnet-denoise", "resnet-deblur")
 
-WARM_UP = 4
+WARM_UP = 2
 """Steps that are not timed."""
 
 
