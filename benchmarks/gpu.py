@@ -24,7 +24,8 @@ from imgrestore.devices import choose_device
 from imgrestore.files import write_atomically
 from imgrestore.recipes.recipe import Recipe, load_recipe
 from imgrestore.training.clock import process_began
-from imgrestore.training.loop import Options, train
+from imgrestore.training.loop import train
+from imgrestore.training.options import Options
 from imgrestore.training.run import Run
 
 ROOT = Path(__file__).parent.parent

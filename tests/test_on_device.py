@@ -17,7 +17,8 @@ from imgrestore.engine import Restorer
 from imgrestore.recipes.recipe import Recipe, load_recipe
 from imgrestore.streams import Streams
 from imgrestore.training.data import read_data
-from imgrestore.training.loop import Options, train
+from imgrestore.training.loop import train
+from imgrestore.training.options import Options
 from imgrestore.training.plan import Plan
 from imgrestore.training.run import Run
 from imgrestore.training.step import Step

@@ -27,7 +27,8 @@ from imgrestore.recipes import shipped_recipes
 from imgrestore.recipes.recipe import Recipe, load_recipe
 from imgrestore.training.check import check_run
 from imgrestore.training.data import read_data
-from imgrestore.training.loop import Options, train
+from imgrestore.training.loop import train
+from imgrestore.training.options import Options
 from imgrestore.training.plan import Plan
 from imgrestore.training.run import Run
 from imgrestore.training.state import State, load_checkpoint

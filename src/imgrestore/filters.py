@@ -13,7 +13,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 import torch
@@ -24,19 +23,19 @@ from imgrestore.image import BAND
 from imgrestore.rows import RowWindow, rebanded
 
 
-def _triangle(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.maximum(0.0, 1.0 - np.abs(x))
+def _triangle(x: Tensor) -> Tensor:
+    return (1 - x.abs()).clamp_min(0)
 
 
-def _keys(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    x = np.abs(x)
+def _keys(x: Tensor) -> Tensor:
+    x = x.abs()
     inner = (1.5 * x - 2.5) * x * x + 1.0
     outer = ((-0.5 * x + 2.5) * x - 4.0) * x + 2.0
-    return np.where(x < 1, inner, np.where(x < 2, outer, 0.0))
+    return torch.where(x < 1, inner, torch.where(x < 2, outer, 0.0))
 
 
-def _lanczos3(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.where(np.abs(x) < 3, np.sinc(x) * np.sinc(x / 3), 0.0)
+def _lanczos3(x: Tensor) -> Tensor:
+    return torch.where(x.abs() < 3, torch.sinc(x) * torch.sinc(x / 3), 0.0)
 
 
 _KERNELS = {"bilinear": (_triangle, 1.0), "bicubic": (_keys, 2.0), "lanczos": (_lanczos3, 3.0)}
@@ -48,6 +47,16 @@ KERNELS = ("nearest", *_KERNELS)
 def kernel_radius(kernel: str) -> int:
     """Return how many input pixels a kernel reaches on either side when enlarging."""
     return 1 if kernel == "nearest" else math.ceil(_KERNELS[kernel][1])
+
+
+def weigh(kernel: str, distance: Tensor) -> Tensor:
+    """Return what samples at some distances from a place count there, any shape, not normalised.
+
+    Args:
+        kernel: One of :data:`KERNELS`, but not ``nearest``.
+        distance: In samples of the input when enlarging, of the output when shrinking.
+    """
+    return _KERNELS[kernel][0](distance)
 
 
 @lru_cache(maxsize=512)
@@ -70,20 +79,12 @@ def axis_weights(kernel: str, source: int, target: int, start: int, stop: int) -
         nearest = np.minimum(np.floor(centres).astype(np.int64), source - 1)
         first = int(nearest[0])
         return first, np.eye(int(nearest[-1]) - first + 1, dtype=np.float32)[nearest - first]
-    function, radius = _KERNELS[kernel]
-    stretch = max(1.0, ratio)
+    radius, stretch = _KERNELS[kernel][1], max(1.0, ratio)
     first = max(0, math.floor(centres[0] - radius * stretch))
     last = min(source, math.ceil(centres[-1] + radius * stretch) + 1)
     inputs = np.arange(first, last) + 0.5
-    weights = function((inputs[None, :] - centres[:, None]) / stretch)
+    weights = weigh(kernel, torch.from_numpy((inputs[None, :] - centres[:, None]) / stretch)).numpy()
     return first, (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
-
-
-@lru_cache(maxsize=512)
-@torch.inference_mode(mode=False)  # what is kept must serve training too
-def _matrix(device: torch.device, dtype: torch.dtype, *axis: Any) -> Tensor:
-    """Return the matrix of :func:`axis_weights`, kept on each device: a GPU would be waited for to copy it there."""
-    return torch.from_numpy(axis_weights(*axis)[1]).to(device, dtype)
 
 
 def resize(image: Tensor, size: tuple[int, int], kernel: str = "bicubic") -> Tensor:
@@ -119,17 +120,26 @@ def resize_rows(
     columns = (_resize_columns(band, source[1], target[1], kernel) for band in rebanded(bands))
     window = RowWindow(columns)
     for start in range(0, target[0], BAND):
-        axis = kernel, source[0], target[0], start, min(start + BAND, target[0])
-        first, weights = axis_weights(*axis)
+        part = kernel, source[0], target[0], start, min(start + BAND, target[0])
+        first, weights = axis_weights(*part)
         rows = window.take(first, first + weights.shape[1])
-        yield _matrix(rows.device, rows.dtype, *axis) @ rows
+        yield _weights_there(rows.device, rows.dtype, *part) @ rows
 
 
 def _resize_columns(image: Tensor, source: int, target: int, kernel: str) -> Tensor:
     columns = []
     for start in range(0, target, BAND):
-        axis = kernel, source, target, start, min(start + BAND, target)
-        first, weights = axis_weights(*axis)
+        part = kernel, source, target, start, min(start + BAND, target)
+        first, weights = axis_weights(*part)
         piece = image[..., first : first + weights.shape[1]]
-        columns.append(piece @ _matrix(image.device, image.dtype, *axis).T)
+        columns.append(piece @ _weights_there(image.device, image.dtype, *part).T)
     return columns[0] if len(columns) == 1 else torch.cat(columns, dim=-1)
+
+
+@lru_cache(maxsize=512)
+@torch.inference_mode(mode=False)  # what is kept must serve training too
+def _weights_there(
+    device: torch.device, dtype: torch.dtype, kernel: str, source: int, target: int, start: int, stop: int
+) -> Tensor:
+    """Return the matrix of :func:`axis_weights` where an image is, so that a GPU waits for it once."""
+    return torch.from_numpy(axis_weights(kernel, source, target, start, stop)[1]).to(device, dtype)

@@ -19,17 +19,24 @@ _STEP = -7046029254386353131
 _MIX_1, _MIX_2 = -4658895280553007687, -7723592293110705685
 """0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9 and 0x94D049BB133111EB as signed numbers."""
 
-_FEW = 12.0
+_SEED = 0x243F6A8885A308D3
+"""Digits of pi, added to seeds: as 0 hashes to 0, the images of seed 0 would be given the forks of others."""
+
+_FEW = 6.0
 """Mean of a Poisson distribution up to which its values are counted up one by one."""
 
-_MOST_OF_FEW = 36
+_MOST_OF_FEW = 24
 """Largest of those values: more come about once in 10^8."""
+
+_CACHED = 2**16
+"""Counts made at a time on a CPU, so that what they are made of stays in its cache."""
 
 
 class Streams:
     """One stream of random numbers for each image of a batch.
 
     Everything drawn has the batch as its first axis, is float32 (or int64, bool) and lies on the device of the streams.
+    The first numbers of an image are the same however many are drawn at once.
     """
 
     def __init__(self, keys: Tensor, position: int = 0) -> None:
@@ -46,7 +53,7 @@ class Streams:
         """Begin the streams of some numbered images under a seed; both may be any whole numbers of 64 bits."""
         counted = numbers if isinstance(numbers, Tensor) else torch.tensor([_signed(number) for number in numbers])
         start = torch.full((1,), _signed(seed), device=counted.device)
-        return cls(_mixed(_mixed(start * _STEP) + counted * _STEP))
+        return cls(_mixed(_mixed(start * _STEP + _SEED) + counted * _STEP))
 
     def __len__(self) -> int:
         """Return the number of images."""
@@ -72,7 +79,7 @@ class Streams:
     def uniform(self, bounds: tuple[float, float] = (0.0, 1.0), *shape: int) -> Tensor:
         """Draw evenly between two bounds, (N, *shape); the upper one is left out but for rounding."""
         unit = (self._bits(math.prod(shape)) >> 8).float().mul_(2.0**-24).add_(0.5)
-        return unit.mul_(bounds[1] - bounds[0]).add_(bounds[0]).view(-1, *shape)
+        return unit.mul_(bounds[1] - bounds[0]).add_(bounds[0]).view(len(self), *shape)
 
     def log_uniform(self, bounds: tuple[float, float], *shape: int) -> Tensor:
         """Draw between two bounds above 0 so that every factor is equally frequent, (N, *shape)."""
@@ -84,15 +91,18 @@ class Streams:
         Two at a time: G. E. P. Box, M. E. Muller, Ann. Math. Statist. 29(2), 1958, doi:10.1214/aoms/1177706645.
         """
         count = math.prod(shape)
-        angle, radius = self._bits(count + count % 2).float().mul_(2.0**-32).chunk(2, dim=1)
-        radius = radius.add(0.5).clamp_min_(2.0**-33).log_().mul_(-2).sqrt_()
-        angle = angle * (2 * math.pi)
-        both = torch.cat([angle.cos().mul_(radius), angle.sin_().mul_(radius)], dim=1)
-        return both[:, :count].reshape(-1, *shape)
+        bits = self._hashes((count + 1) // 2)
+        angle = bits.int().float().mul_(2 * math.pi * 2.0**-32)
+        radius = (bits >> 32).float().mul_(2.0**-32).add_(0.5).clamp_min_(2.0**-33).log_().mul_(-2).sqrt_()
+        drawn = torch.empty(*bits.shape, 2, device=self.device)
+        torch.mul(angle.cos(), radius, out=drawn[..., 0])
+        torch.mul(angle.sin_(), radius, out=drawn[..., 1])
+        return drawn.flatten(1)[:, :count].reshape(len(self), *shape)
 
     def integers(self, bound: int | Tensor, *shape: int) -> Tensor:
         """Draw whole numbers from 0 to ``bound - 1`` (at most 2^31), (N, *shape) int64; a bound may be (N, 1)."""
-        return ((self._bits(math.prod(shape)).long() + 2**31) * bound >> 32).view(-1, *shape)
+        bits = self._bits(math.prod(shape)).long()
+        return bits.add_(2**31).mul_(bound).bitwise_right_shift_(32).view(len(self), *shape)
 
     def happens(self, share: float | Tensor) -> Tensor:
         """Draw whether something happens that has a probability, (N,) bool."""
@@ -103,23 +113,8 @@ class Streams:
         return self._hashes(count).argsort(dim=1, stable=True)
 
     def poisson(self, mean: Tensor) -> Tensor:
-        """Draw counts of the given means (N, …), as float32 of the same shape.
-
-        Both from the same normal number: small means by counting up the distribution, others by the expansion of E. A.
-        Cornish, R. A. Fisher (1938) of its quantiles, rounded, which is a hundredth of a count off where they meet.
-        """
-        normal = self.normal(*mean.shape[1:])
-        mean = mean.float()
-        root = mean.clamp_min(1).sqrt()
-        many = mean + root * normal + (normal.square() - 1) / 6 + (normal - normal**3) / (72 * root)
-        few, below = mean.clamp_max(_FEW), torch.special.ndtr(normal)
-        term = (-few).exp()
-        reached, count = term.clone(), torch.zeros_like(term)
-        for k in range(1, _MOST_OF_FEW + 1):
-            count += below > reached
-            term = term * few / k
-            reached += term
-        return torch.where(mean < _FEW, count, (many + 0.5).floor().clamp_min(0))
+        """Draw counts of the given means (N, …), as float32 of the same shape."""
+        return counts(mean, self.normal(*mean.shape[1:]))
 
     def _bits(self, count: int) -> Tensor:
         """Draw 32 random bits at a time, (N, count) int32."""
@@ -131,6 +126,48 @@ class Streams:
         self._position += count
         counter = torch.arange(first, first + count, device=self.device).mul_(_STEP)
         return _mixed(counter[None] + self.keys[:, None])
+
+
+def counts(mean: Tensor, normal: Tensor) -> Tensor:
+    """Turn normal numbers into counts with Poisson distributions.
+
+    Small means by counting up the distribution, others by the expansion of E. A. Cornish, R. A. Fisher (1938) of its
+    quantiles, rounded, whose variance is 1.4 % too large where they meet, and less beyond.
+
+    Args:
+        mean: Of the distributions, any shape.
+        normal: Standard normal numbers, same shape.
+
+    Returns:
+        Same shape, float32.
+    """
+    mean, counted = mean.float().contiguous(), torch.empty_like(normal)
+    pieces = 1 if counted.is_cuda else max(1, counted.numel() // _CACHED)
+    for each in zip(*(numbers.flatten().chunk(pieces) for numbers in (mean, normal, counted)), strict=True):
+        _count(*each)
+    return counted
+
+
+def _count(mean: Tensor, normal: Tensor, counted: Tensor) -> None:
+    """Fill in counts for means and normal numbers, all of the same shape (K)."""
+    root = mean.clamp_min(1).sqrt()
+    many = mean + root * normal + (normal.square() - 1) / 6 + (normal - normal**3) / (72 * root)
+    many.add_(0.5).floor_().clamp_min_(0)
+    if mean.is_cuda:
+        torch.where(mean < _FEW, _few(mean.clamp_max(_FEW), normal), many, out=counted)
+        return
+    small = (mean < _FEW).nonzero()[:, 0]
+    counted.copy_(many.index_copy_(0, small, _few(mean[small], normal[small])))
+
+
+def _few(mean: Tensor, normal: Tensor) -> Tensor:
+    """Count for means of up to :data:`_FEW`."""
+    below, term = torch.special.ndtr(normal), mean.neg().exp_()
+    reached, more, count = term.clone(), torch.empty_like(term), torch.zeros_like(term)
+    for k in range(1, _MOST_OF_FEW + 1):
+        count += torch.lt(reached, below, out=more)
+        reached += term.mul_(mean).mul_(1 / k)
+    return count
 
 
 def _mixed(x: Tensor) -> Tensor:

@@ -56,7 +56,7 @@ def train(
     from imgrestore.devices import choose_device
     from imgrestore.distributed import here, launcher
     from imgrestore.training.clock import process_began
-    from imgrestore.training.loop import Options
+    from imgrestore.training.options import Options
 
     chosen, folder = _chosen(recipe, changes or [], run, resume)
     if data is None:

@@ -7,10 +7,9 @@ random numbers of a step follow from the seed and the step, everything else is i
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -25,6 +24,7 @@ from imgrestore.recipes.recipe import Recipe
 from imgrestore.training.clock import Clock
 from imgrestore.training.data import TrainingData, read_data
 from imgrestore.training.measuring import Measuring
+from imgrestore.training.options import Options, Progress
 from imgrestore.training.page import draw_run, draw_samples
 from imgrestore.training.plan import MEASUREMENTS, Plan
 from imgrestore.training.run import Record, Run
@@ -32,9 +32,6 @@ from imgrestore.training.state import State, load_checkpoint, save_checkpoint
 from imgrestore.training.step import Step
 from imgrestore.training.taking import FromLoader, OnDevice, Taking
 from imgrestore.training.windows import Windows
-
-DEFAULT_CACHE = 4 * 2**30
-"""Bytes of decoded pictures kept in memory when the user names no limit."""
 
 _NAMED = 5
 """Files that cannot be used are named one by one up to this number."""
@@ -47,48 +44,6 @@ _MEASURING, _DRAWING, _SAVING = 0.03, 0.01, 0.01
 
 _REDRAWN_AFTER, _SAVED_AFTER = 15.0, 60.0
 """Seconds between two pages, and two checkpoints, at least."""
-
-
-@dataclass(frozen=True)
-class Progress:
-    """One report of a running training.
-
-    Attributes:
-        step: Steps done.
-        steps: Steps of the whole run, or None if time ends it.
-        done: Share of the run that is done.
-        record: What was logged: loss and learning rate, or a measurement; empty when nothing is new.
-    """
-
-    step: int
-    steps: int | None
-    done: float
-    record: Record
-
-
-@dataclass(frozen=True)
-class Options:
-    """How a run is carried out; none of it changes what the run computes, but for rounding.
-
-    Attributes:
-        device: Where to compute; under ``torchrun``, ``cuda`` is a GPU for each process.
-        resume: Go on from the folder's checkpoint instead of starting anew.
-        start: Weights whose fitting numbers the run begins with.
-        max_minutes: Stop with a checkpoint before this many minutes are over.
-        began: When minutes began to count, by ``time.monotonic``; by default, when these options were made.
-        workers: Processes that prepare batches where the CPU makes them; 0 prepares them between the steps.
-        cache: Bytes of decoded pictures that may be kept in memory.
-        watch: Told of every record besides the log.
-    """
-
-    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
-    resume: bool = False
-    start: Path | None = None
-    max_minutes: float = math.inf
-    began: float = field(default_factory=time.monotonic)
-    workers: int = 0
-    cache: int = DEFAULT_CACHE
-    watch: Callable[[Record], None] = lambda record: None
 
 
 def train(
