@@ -30,6 +30,9 @@ from imgrestore.training.run import Run
 
 ROOT = Path(__file__).parent.parent
 
+TESTS = "tests/test_on_device.py"
+"""Where those marked ``cuda`` are; other tests need packages that a bare machine lacks."""
+
 BROUGHT_BACK = ("recipe.toml", "log.jsonl", "run.html")
 """What an archive holds besides weights."""
 
@@ -162,7 +165,7 @@ def main(now: Callable[[], float] = process_began) -> None:
     visit = Visit(given.minutes, given.output, now())
     well = True
     if given.tests:
-        well &= visit.report("tests", ["-m", "pytest", "-m", given.tests, "-p", "no:cacheprovider", "tests"])
+        well &= visit.report("tests", ["-m", "pytest", "-m", given.tests, "-p", "no:cacheprovider", TESTS])
     if given.models:
         measured = ["--models", *given.models, "--rounds", "2", "--megapixels", given.megapixels]
         well &= visit.report("engine", ["benchmarks/engine.py", "--device", given.device, *measured])

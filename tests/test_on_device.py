@@ -9,7 +9,7 @@ from conftest import random_model
 from imgrestore import registry
 from imgrestore.datasets.gathered import Gathered, obstacle
 from imgrestore.datasets.pairs import Pairs
-from imgrestore.datasets.samples import Samples, Share
+from imgrestore.datasets.samples import Samples, Share, orders
 from imgrestore.degradations.contract import Degradation
 from imgrestore.degradations.downsample import Downsample
 from imgrestore.degradations.gaussian import Gaussian
@@ -106,6 +106,13 @@ def test_batches_are_the_same_on_every_device(device: torch.device, photo_folder
                 assert ours.device.type == device.type and (ours.cpu() - theirs).abs().max() <= 1e-6 + 1 / 255 * (
                     device.type == "cuda"
                 )
+
+
+def test_an_epoch_sees_every_sample_once_in_the_same_order_on_every_device(device: torch.device) -> None:
+    ours = orders(5, torch.tensor([0, 1, 7], device=device), 1000).cpu()
+    assert torch.equal(ours, orders(5, torch.tensor([0, 1, 7]), 1000))
+    assert torch.equal(ours.sort(dim=1).values, torch.arange(1000).expand(3, -1))
+    assert all(float((ours[0] == each).float().mean()) < 0.02 for each in ours[1:])
 
 
 def test_pairs_are_gathered_as_they_are_sliced(device: torch.device, tmp_path: Path, photo) -> None:

@@ -6,6 +6,7 @@ trained; the last time by what ``imgrestore evaluate`` measures by.
 
 from __future__ import annotations
 
+import copy
 import math
 import time
 from collections.abc import Mapping, Sequence
@@ -83,7 +84,7 @@ class Measuring:
         """Return the seconds that a measurement takes, and the last one, by one picture; makes everything ready."""
         if not (self._unrestored and self._batches):
             return 0.0, 0.0
-        restore, pair = self._restorer(model).restore_tensor, self._pairs[0]
+        restore, pair = self._restorer(copy.deepcopy(model)).restore_tensor, self._pairs[0]
         times = [time.monotonic()]
         for exactly in (False, True):
             methods = {**(self._baselines if exactly else {}), "model": restore}
@@ -99,8 +100,8 @@ class Measuring:
             counting: Numbers of the losses that count.
             last: Whether this is the measurement that stays.
         """
-        training = model.training
-        objective = Objective(model.eval(), self._recipe.loss, bf16=False)
+        model = copy.deepcopy(model).eval()  # what prepares a network to restore may lay out its weights anew
+        objective = Objective(model, self._recipe.loss, bf16=False)
         with torch.no_grad():
             losses = [(float(objective(*batch, counting).sum()), len(batch[0])) for batch in self._batches]
         restorer = self._restorer(model)
@@ -113,7 +114,6 @@ class Measuring:
             scores += self._scores({**(self._baselines if last else {}), **methods}, pair, last)
             if len(samples) < SHOWN:
                 samples.append((lq, restored, gt))
-        model.train(training)
         every = [loss for part in self._processes.gather(losses) for loss in part]
         mean = sum(loss * count for loss, count in every) / sum(count for _, count in every)
         gathered = [score for part in self._processes.gather(scores) for score in part]
