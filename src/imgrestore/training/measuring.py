@@ -66,10 +66,13 @@ class Measuring:
         self._recipe, self._data, self._device, self._processes = recipe, data, device, processes
         self._baselines = baselines(recipe.scale)
 
+    @property
+    def _mine(self) -> Sequence[Pair]:
+        return self._data.pairs[self._processes.rank :: self._processes.size]
+
     @cached_property
     def _pairs(self) -> list[Pair]:
-        mine = self._data.pairs[self._processes.rank :: self._processes.size]
-        return [_kept(pair) for pair in mine]
+        return [_kept(pair) for pair in self._mine]
 
     @cached_property
     def _batches(self) -> list[Batch]:
@@ -81,16 +84,15 @@ class Measuring:
         return [score for pair in self._pairs for score in self._scores(self._baselines, pair)]
 
     def expected(self, model: RestorationModel) -> tuple[float, float]:
-        """Return the seconds that a measurement takes, and the last one, by one picture; makes everything ready."""
-        if not (self._unrestored and self._batches):
+        """Return the seconds that a measurement takes, and the last one, found out on one picture."""
+        if not self._mine:
             return 0.0, 0.0
-        restore, pair = self._restorer(copy.deepcopy(model)).restore_tensor, self._pairs[0]
+        methods = {**self._baselines, "model": self._restorer(copy.deepcopy(model)).restore_tensor}
         times = [time.monotonic()]
         for exactly in (False, True):
-            methods = {**(self._baselines if exactly else {}), "model": restore}
-            self._scores(methods, pair, exactly)
+            self._scores(methods, _kept(self._mine[0]), exactly)
             times.append(time.monotonic())
-        return len(self._pairs) * (times[1] - times[0]), len(self._pairs) * (times[2] - times[1])
+        return len(self._mine) * (times[1] - times[0]), len(self._mine) * (times[2] - times[1])
 
     def __call__(self, model: RestorationModel, counting: tuple[int, ...], *, last: bool) -> Measurement:
         """Measure a network, shared out among the processes.
