@@ -445,6 +445,14 @@ def test_an_infinite_gradient_changes_nothing_nor_does_any_step_after_it(photo) 
     assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
 
 
+@pytest.mark.parametrize("native", [True, False])
+def test_bfloat16_only_where_it_is_native(native: bool, monkeypatch) -> None:
+    """Imitated, it takes many times as long as float32."""
+    monkeypatch.setattr("imgrestore.training.step.native_bfloat16", lambda device: native)
+    assert fresh(small("steps=1", "precision=bf16")).bf16 == native
+    assert not fresh(small("steps=1", "precision=fp32")).bf16
+
+
 def test_averages_take_statistics_along() -> None:
     """Averaged weights were once put before the statistics of the last batches."""
     training = fresh(tiny("resnet4x", "steps=9", "ema=0.999"))
