@@ -184,7 +184,7 @@ def test_what_is_deblurred_holds_nothing_mirrored(photo) -> None:
     real = degrade(to_tensor(scene)[None], blurs, seeded("a"))[0, :, 30:100, 30:130]
     assert torch.allclose(lq, real, atol=1e-5), "as if the scene around it were blurred with it"
     shaken = Pair.degraded("b", lambda: pixels, [CameraShake(size=(9, 19))], 1)
-    kernel = CameraShake(size=(9, 19)).kernels(1, seeded("b"))
+    kernel = CameraShake(size=(9, 19)).kernels(seeded("b").fork())
     reach = kernel.shape[-1] // 2
     assert torch.equal(shaken.load()[0], blur(whole[None], kernel)[0, :, reach:-reach, reach:-reach])
     with pytest.raises(InputError, match="leaves nothing of it"):
@@ -243,7 +243,7 @@ def test_classical_methods_are_told_what_happened(photo) -> None:
 def test_richardson_lucy_is_that_of_scikit_image_where_no_edge_is_near(photo) -> None:
     from skimage.restoration import richardson_lucy as reference
 
-    kernel = CameraShake(size=(5, 9)).kernels(1, seeded("a"))
+    kernel = CameraShake(size=(5, 9)).kernels(seeded("a"))
     lq = blur(to_tensor(photo(160, 160))[None], kernel)[0]
     expected = reference(lq[0].double().numpy(), kernel[0].double().numpy(), num_iter=5)
     middle = slice(60, 100)

@@ -12,8 +12,9 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from imgrestore.degradations.blur import Blur, convolve
-from imgrestore.degradations.contract import Degradation, each_picture
+from imgrestore.degradations.contract import Degradation
 from imgrestore.degradations.gaussian import Gaussian
+from imgrestore.degradations.opencv import each_picture
 from imgrestore.degradations.opencv import non_local_means as _non_local_means
 from imgrestore.streams import Streams
 

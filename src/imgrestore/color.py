@@ -67,5 +67,13 @@ def luma(image: Tensor) -> Tensor:
     """Return Y' = 0.299 R' + 0.587 G' + 0.114 B' (ITU-R BT.601) of (..., C, H, W), C being 3 or 1: (..., 1, H, W)."""
     if image.shape[-3] == 1:
         return image
-    weights = torch.tensor((0.299, 0.587, 0.114)).to(image)
-    return (image * weights[:, None, None]).sum(dim=-3, keepdim=True)
+    red, green, blue = image.chunk(3, dim=-3)
+    return 0.299 * red + 0.587 * green + 0.114 * blue
+
+
+def rgb_of_chroma(cb: Tensor, cr: Tensor) -> Tensor:
+    """Return what Cb and Cr (..., 1, H, W), 0 being grey, add to Y' of each colour: (..., 3, H, W).
+
+    ITU-R BT.601 in full range, as in JPEG files (JFIF 1.02).
+    """
+    return torch.cat([1.402 * cr, -0.344136286 * cb - 0.714136286 * cr, 1.772 * cb], dim=-3)

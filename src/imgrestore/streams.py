@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -22,10 +23,10 @@ _MIX_1, _MIX_2 = -4658895280553007687, -7723592293110705685
 _SEED = 0x243F6A8885A308D3
 """Digits of pi, added to seeds: as 0 hashes to 0, the images of seed 0 would be given the forks of others."""
 
-_FEW = 6.0
+_FEW = 4.0
 """Mean of a Poisson distribution up to which its values are counted up one by one."""
 
-_MOST_OF_FEW = 24
+_MOST_OF_FEW = 18
 """Largest of those values: more come about once in 10^8."""
 
 _CACHED = 2**16
@@ -88,16 +89,13 @@ class Streams:
     def normal(self, *shape: int) -> Tensor:
         """Draw standard normal numbers, (N, *shape).
 
-        Two at a time: G. E. P. Box, M. E. Muller, Ann. Math. Statist. 29(2), 1958, doi:10.1214/aoms/1177706645.
+        They are 65,536 equally frequent ones, the means of as many equal shares of the distribution: to look them up
+        takes a third of the time of computing them, and what lies beyond 4.4 deviations is not missed in images.
         """
         count = math.prod(shape)
-        bits = self._hashes((count + 1) // 2)
-        angle = bits.int().float().mul_(2 * math.pi * 2.0**-32)
-        radius = (bits >> 32).float().mul_(2.0**-32).add_(0.5).clamp_min_(2.0**-33).log_().mul_(-2).sqrt_()
-        drawn = torch.empty(*bits.shape, 2, device=self.device)
-        torch.mul(angle.cos(), radius, out=drawn[..., 0])
-        torch.mul(angle.sin_(), radius, out=drawn[..., 1])
-        return drawn.flatten(1)[:, :count].reshape(len(self), *shape)
+        bits = self._hashes((count + 3) // 4).view(torch.int16)[:, :count].int().add_(2**15)
+        drawn: Tensor = _normal_numbers(self.device).index_select(0, bits.flatten())
+        return drawn.view(len(self), *shape)
 
     def integers(self, bound: int | Tensor, *shape: int) -> Tensor:
         """Draw whole numbers from 0 to ``bound - 1`` (at most 2^31), (N, *shape) int64; a bound may be (N, 1)."""
@@ -128,11 +126,21 @@ class Streams:
         return _mixed(counter[None] + self.keys[:, None])
 
 
+@lru_cache(maxsize=8)
+@torch.inference_mode(mode=False)  # what is kept must serve training too
+def _normal_numbers(device: torch.device) -> Tensor:
+    """Return 2^16 numbers of mean 0 and variance 1, each the mean of its share of the normal distribution."""
+    edges = torch.special.ndtri(torch.arange(2**16 + 1, dtype=torch.float64) / 2**16)
+    means: Tensor = -(-edges.square() / 2).exp().diff() * 2**16 / math.sqrt(2 * math.pi)
+    means /= means.square().mean().sqrt()
+    return means.float().to(device)
+
+
 def counts(mean: Tensor, normal: Tensor) -> Tensor:
     """Turn normal numbers into counts with Poisson distributions.
 
     Small means by counting up the distribution, others by the expansion of E. A. Cornish, R. A. Fisher (1938) of its
-    quantiles, rounded, whose variance is 1.4 % too large where they meet, and less beyond.
+    quantiles, rounded, whose variance is 2 % too large where they meet, and less beyond.
 
     Args:
         mean: Of the distributions, any shape.
@@ -141,7 +149,8 @@ def counts(mean: Tensor, normal: Tensor) -> Tensor:
     Returns:
         Same shape, float32.
     """
-    mean, counted = mean.float().contiguous(), torch.empty_like(normal)
+    mean, normal = mean.float().contiguous(), normal.float().contiguous()
+    counted = torch.empty_like(mean)
     pieces = 1 if counted.is_cuda else max(1, counted.numel() // _CACHED)
     for each in zip(*(numbers.flatten().chunk(pieces) for numbers in (mean, normal, counted)), strict=True):
         _count(*each)
@@ -150,9 +159,9 @@ def counts(mean: Tensor, normal: Tensor) -> Tensor:
 
 def _count(mean: Tensor, normal: Tensor, counted: Tensor) -> None:
     """Fill in counts for means and normal numbers, all of the same shape (K)."""
-    root = mean.clamp_min(1).sqrt()
-    many = mean + root * normal + (normal.square() - 1) / 6 + (normal - normal**3) / (72 * root)
-    many.add_(0.5).floor_().clamp_min_(0)
+    root, square = mean.clamp_min(1).sqrt_(), normal.square()
+    many = (1 - square).div_(72).div_(root).add_(root).mul_(normal).add_(mean).add_(square, alpha=1 / 6)
+    many.add_(0.5 - 1 / 6).floor_().clamp_min_(0)
     if mean.is_cuda:
         torch.where(mean < _FEW, _few(mean.clamp_max(_FEW), normal), many, out=counted)
         return
@@ -162,11 +171,11 @@ def _count(mean: Tensor, normal: Tensor, counted: Tensor) -> None:
 
 def _few(mean: Tensor, normal: Tensor) -> Tensor:
     """Count for means of up to :data:`_FEW`."""
-    below, term = torch.special.ndtr(normal), mean.neg().exp_()
-    reached, more, count = term.clone(), torch.empty_like(term), torch.zeros_like(term)
+    below, power = torch.special.ndtr(normal).mul_(mean.exp()), torch.ones_like(mean)
+    reached, more, count = torch.ones_like(mean), torch.empty_like(mean), torch.zeros_like(mean)
     for k in range(1, _MOST_OF_FEW + 1):
         count += torch.lt(reached, below, out=more)
-        reached += term.mul_(mean).mul_(1 / k)
+        reached.add_(power.mul_(mean), alpha=1 / math.factorial(k))
     return count
 
 

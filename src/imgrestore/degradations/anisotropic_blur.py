@@ -31,4 +31,5 @@ class AnisotropicBlur(Blur):
     def kernels(self, streams: Streams) -> Tensor:
         """Draw Gaussians."""
         sigma_x, sigma_y = streams.uniform(self.sigma_x), streams.uniform(self.sigma_y)
-        return gaussian_kernels(sigma_x, sigma_y, torch.deg2rad(streams.uniform(self.angle)))
+        angle = torch.deg2rad(streams.uniform(self.angle))
+        return gaussian_kernels(sigma_x, sigma_y, angle, max(self.sigma_x[1], self.sigma_y[1]))

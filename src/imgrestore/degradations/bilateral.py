@@ -7,7 +7,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from imgrestore.degradations import opencv
-from imgrestore.degradations.contract import Degradation, each_picture
+from imgrestore.degradations.contract import Degradation
 from imgrestore.parts import Field
 from imgrestore.registry import register_degradation
 from imgrestore.streams import Streams
@@ -36,6 +36,6 @@ class Bilateral(Degradation):
 
     def degrade(self, image: Tensor, streams: Streams) -> Tensor:
         """Return the smoothed images, on 8-bit levels."""
-        return each_picture(
+        return opencv.each_picture(
             image, lambda _, picture: opencv.bilateral(picture, self.diameter, self.sigma_colour, self.sigma_space)
         )

@@ -42,7 +42,7 @@ class Blur(Degradation):
 def blur(image: Tensor, kernels: Tensor) -> Tensor:
     """Convolve images (N, C, H, W), mirrored at their edges, with kernels (N, k, k): same shape, any size."""
     reach = kernels.shape[-1] // 2
-    rows, columns = (_mirrored(length, reach).to(image.device) for length in image.shape[-2:])
+    rows, columns = (_mirrored(length, reach, image.device) for length in image.shape[-2:])
     return convolve(image.index_select(2, rows).index_select(3, columns), kernels)
 
 
@@ -68,41 +68,57 @@ def _smooth(length: int) -> int:
     return length
 
 
-def _mirrored(length: int, reach: int) -> Tensor:
+def _mirrored(length: int, reach: int, device: torch.device) -> Tensor:
     """Return which samples of an axis stand ``reach`` before its start to ``reach`` after its end."""
     period = max(1, 2 * (length - 1))
-    position = torch.arange(-reach, length + reach).remainder(period)
+    position = torch.arange(-reach, length + reach, device=device).remainder(period)
     return torch.minimum(position, period - position)
 
 
-def gaussian_kernels(sigma_x: Tensor, sigma_y: Tensor, angle: Tensor) -> Tensor:
+def reach(needed: Tensor, most: float) -> int:
+    """Return how far kernels have to reach from their middle, in pixels.
+
+    On the CPU as far as these need, as smaller kernels are quicker; on a GPU, which would have to be waited for to know
+    that, as far as any may need.
+
+    Args:
+        needed: How far each reaches, (N,).
+        most: How far any may reach.
+    """
+    return math.ceil(most if needed.is_cuda else float(needed.max()))
+
+
+def gaussian_kernels(sigma_x: Tensor, sigma_y: Tensor, angle: Tensor, most: float) -> Tensor:
     """Return Gaussian kernels, cut off at four standard deviations.
 
     Args:
         sigma_x: Standard deviations (N,) along the angle, in pixels.
         sigma_y: Standard deviations (N,) across the angle, in pixels.
         angle: Directions (N,) in radians, counter-clockwise from horizontal.
+        most: Largest standard deviation that there may be.
     """
-    x, y = centred_grid(math.ceil(4 * max(float(sigma_x.max()), float(sigma_y.max()))), sigma_x)
+    furthest = 4 * torch.maximum(sigma_x, sigma_y)
+    x, y = centred_grid(reach(furthest, 4 * most), sigma_x)
     cos, sin = angle.cos()[:, None, None], angle.sin()[:, None, None]
     along = (x * cos - y * sin) / sigma_x.clamp_min(0.01)[:, None, None]
     across = (x * sin + y * cos) / sigma_y.clamp_min(0.01)[:, None, None]
-    return normalised(torch.exp(-0.5 * (along**2 + across**2)))
+    inside = torch.maximum(x.abs(), y.abs()) <= furthest.ceil()[:, None, None]
+    return normalised(torch.exp(-0.5 * (along**2 + across**2)) * inside)
 
 
-def box_kernels(side: Tensor) -> Tensor:
-    """Return squares of any side (N,) in pixels; the outermost pixels count as far as they are covered."""
-    offsets = _offsets(math.ceil(float(side.max()) / 2), side)
+def box_kernels(side: Tensor, most: float) -> Tensor:
+    """Return squares of any side (N,) up to ``most`` pixels; the outermost count as far as they are covered."""
+    offsets = _offsets(reach(side / 2, most / 2), side)
     row = _covered(offsets, side[:, None] / 2)
     return normalised(row[:, :, None] * row[:, None, :])
 
 
-def disc_kernels(radius: Tensor, lines: int = 16) -> Tensor:
-    """Return discs of any radius (N,) in pixels; each pixel counts as far as it is covered.
+def disc_kernels(radius: Tensor, most: float, lines: int = 16) -> Tensor:
+    """Return discs of any radius (N,) up to ``most`` pixels; each pixel counts as far as it is covered.
 
     The coverage is exact along rows and summed over ``lines`` lines within each row.
     """
-    offsets = _offsets(math.ceil(float(radius.max())), radius)
+    offsets = _offsets(reach(radius, most), radius)
     within = (torch.arange(lines, device=radius.device) + 0.5) / lines - 0.5
     heights = (offsets[:, None] + within).flatten()
     chord = (radius[:, None] ** 2 - heights**2).clamp_min(0).sqrt()
@@ -110,17 +126,26 @@ def disc_kernels(radius: Tensor, lines: int = 16) -> Tensor:
     return normalised(covered.view(len(radius), len(offsets), lines, len(offsets)).sum(dim=2))
 
 
-def path_kernels(path: Tensor) -> Tensor:
+def path_kernels(path: Tensor, most: float) -> Tensor:
     """Return kernels that spread light along paths, evenly over their points.
 
     Each point is shared by the four pixels around it (bilinear weights), so the kernel's centre of mass is the path's.
 
     Args:
         path: Columns and rows (N, points, 2) in pixels from the middle of the kernel.
+        most: How far from the middle any point may be, in pixels.
     """
-    offsets = _offsets(math.ceil(float(path.abs().max())), path)
+    offsets = _offsets(reach(path.abs(), most), path)
     shares = (1 - (path[..., None] - offsets).abs()).clamp_min(0)
     return normalised(shares[:, :, 1].transpose(1, 2) @ shares[:, :, 0])
+
+
+def trimmed(kernels: Tensor) -> Tensor:
+    """Cut off rims (N, k, k) where no kernel holds anything; a GPU is not asked whether there are any."""
+    if kernels.is_cuda:
+        return kernels
+    rim = int((kernels.abs().amax(dim=(0, 1)) > 0).int().argmax())
+    return kernels[:, rim : kernels.shape[1] - rim, rim : kernels.shape[2] - rim]
 
 
 def centred_grid(reach: int, like: Tensor) -> tuple[Tensor, Tensor]:

@@ -24,4 +24,4 @@ class BoxBlur(Blur):
 
     def kernels(self, streams: Streams) -> Tensor:
         """Draw squares."""
-        return box_kernels(streams.uniform(self.size))
+        return box_kernels(streams.uniform(self.size), self.size[1])

@@ -42,4 +42,5 @@ class CameraShake(Blur):
         heading = 2 * math.pi * start[:, :1] + steps.cumsum(dim=1)
         path = torch.stack([heading.cos(), heading.sin()], dim=2).cumsum(dim=1)
         frame = (path.amax(dim=1) - path.amin(dim=1)).amax(dim=1).clamp_min(1e-6)
-        return path_kernels((path - path.mean(dim=1, keepdim=True)) * (size / frame)[:, None, None])
+        path = (path - path.mean(dim=1, keepdim=True)) * (size / frame)[:, None, None]
+        return path_kernels(path, self.size[1])

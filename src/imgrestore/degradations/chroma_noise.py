@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, ClassVar
 
 import torch
 from torch import Tensor
 
+from imgrestore.color import rgb_of_chroma
 from imgrestore.degradations.blur import convolve, gaussian_kernels
 from imgrestore.degradations.contract import Degradation
 from imgrestore.parts import Field, Range, within
 from imgrestore.registry import register_degradation
 from imgrestore.streams import Streams
-
-_RGB_OF_CHROMA = ((0.0, 1.402), (-0.344136, -0.714136), (1.772, 0.0))
-"""What Cb and Cr add to red, green and blue (ITU-R BT.601, full range, as in JPEG files)."""
 
 
 @register_degradation
@@ -44,13 +43,14 @@ class ChromaNoise(Degradation):
         if image.shape[1] == 1:
             return noisy
         chroma = streams.uniform(self.chroma, 1, 1, 1).to(image) * self._grain(image, streams)
-        return noisy + torch.einsum("rc,nchw->nrhw", torch.tensor(_RGB_OF_CHROMA).to(image), chroma)
+        return noisy + rgb_of_chroma(*chroma.chunk(2, dim=1))
 
     def _grain(self, image: Tensor, streams: Streams) -> Tensor:
         """Return blurred noise (N, 2, H, W) of variance one everywhere, which is why it is drawn beyond the edges."""
         grain = streams.uniform(self.grain)
-        kernels = gaussian_kernels(grain, grain, torch.zeros_like(grain))
-        around = kernels.shape[-1] - 1
-        height, width = image.shape[-2:]
-        noise = streams.normal(2, height + around, width + around).to(image)
+        kernels = gaussian_kernels(grain, grain, torch.zeros_like(grain), self.grain[1])
+        furthest, height, width = math.ceil(4 * self.grain[1]), *image.shape[-2:]
+        unused = furthest - kernels.shape[-1] // 2
+        noise = streams.normal(2, height + 2 * furthest, width + 2 * furthest).to(image)
+        noise = noise[..., unused : noise.shape[-2] - unused, unused : noise.shape[-1] - unused]
         return convolve(noise, kernels / kernels.square().sum(dim=(1, 2), keepdim=True).sqrt())

@@ -1,14 +1,12 @@
-"""What every degradation promises, and the struck pixels and plain images they share."""
+"""What every degradation promises, and the struck pixels that some share."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from imgrestore.parts import Field, Part, model_validator
@@ -106,19 +104,3 @@ def struck_pixels(image: Tensor, amount: tuple[float, float], streams: Streams) 
     missing = torch.arange(most, device=place.device) >= strikes[:, None]  # those too many miss the image
     struck = torch.zeros(count, pixels + 1, dtype=torch.bool, device=place.device)
     return struck.scatter_(1, place.masked_fill(missing, pixels), True)[:, :pixels].reshape(count, 1, height, width)
-
-
-Picture = NDArray[np.uint8]
-"""One image as OpenCV wants it: (H, W, C) or, for a single channel, (H, W)."""
-
-
-def each_picture(image: Tensor, change: Callable[[int, Picture], Picture]) -> Tensor:
-    """Change every image of a batch, rounded to 8 bits, by an operator that works on arrays on the CPU.
-
-    Args:
-        image: (N, C, H, W); what lies outside [0, 1] is clipped.
-        change: Given the number of the image and its pixels (H, W, C), returns new ones of the same size.
-    """
-    levels = (image.detach().clamp(0, 1) * 255).round().to(torch.uint8).cpu().permute(0, 2, 3, 1).contiguous()
-    changed = [torch.from_numpy(change(i, picture)) for i, picture in enumerate(levels.numpy())]
-    return torch.stack(changed).view(levels.shape).permute(0, 3, 1, 2).contiguous().to(image) / 255

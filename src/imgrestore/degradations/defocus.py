@@ -26,4 +26,4 @@ class Defocus(Blur):
 
     def kernels(self, streams: Streams) -> Tensor:
         """Draw discs."""
-        return disc_kernels(streams.uniform(self.radius).clamp_min(0.1))
+        return disc_kernels(streams.uniform(self.radius).clamp_min(0.1), max(0.1, self.radius[1]))

@@ -26,4 +26,4 @@ class GaussianBlur(Blur):
     def kernels(self, streams: Streams) -> Tensor:
         """Draw Gaussians."""
         sigma = streams.uniform(self.sigma)
-        return gaussian_kernels(sigma, sigma, torch.zeros_like(sigma))
+        return gaussian_kernels(sigma, sigma, torch.zeros_like(sigma), self.sigma[1])

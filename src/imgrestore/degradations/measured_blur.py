@@ -35,13 +35,17 @@ class MeasuredBlur(Blur):
         Raises:
             InputError: A file cannot be read, or holds no kernel.
         """
-        given = [_read(file) for file in self.files]
-        drawn = [given[number] for number in streams.integers(len(given)).tolist()]
-        side = max(len(kernel) for kernel in drawn)
-        return torch.stack([pad(kernel, ((side - len(kernel)) // 2,) * 4) for kernel in drawn]).to(streams.device)
+        return _given(self.files, streams.device)[streams.integers(len(self.files))]
 
 
 @lru_cache(maxsize=64)
+def _given(files: tuple[str, ...], device: torch.device) -> Tensor:
+    """Read kernels, and make them as large as the largest (files, k, k)."""
+    kernels = [_read(file) for file in files]
+    side = max(len(kernel) for kernel in kernels)
+    return torch.stack([pad(kernel, ((side - len(kernel)) // 2,) * 4) for kernel in kernels]).to(device)
+
+
 def _read(file: str) -> Tensor:
     """Read a kernel and put it into a square, odd-sided one (k, k) about its centre of mass."""
     try:

@@ -7,7 +7,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from imgrestore.degradations import opencv
-from imgrestore.degradations.contract import Degradation, each_picture
+from imgrestore.degradations.contract import Degradation
 from imgrestore.parts import Field, model_validator
 from imgrestore.registry import register_degradation
 from imgrestore.streams import Streams
@@ -38,4 +38,4 @@ class MedianBlur(Degradation):
 
     def degrade(self, image: Tensor, streams: Streams) -> Tensor:
         """Return the filtered images, on 8-bit levels."""
-        return each_picture(image, lambda _, picture: opencv.median(picture, self.size))
+        return opencv.each_picture(image, lambda _, picture: opencv.median(picture, self.size))

@@ -38,4 +38,4 @@ class MotionBlur(Blur):
         points = max(1, math.ceil(_POINTS * self.length[1]))
         along = (torch.arange(points, device=length.device) + 0.5) / points - 0.5
         way = length[:, None] * torch.stack([angle.cos(), -angle.sin()], dim=1)
-        return path_kernels(along[:, None] * way[:, None, :])
+        return path_kernels(along[:, None] * way[:, None, :], self.length[1] / 2)

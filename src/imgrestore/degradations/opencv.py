@@ -2,26 +2,47 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Callable, Mapping
 
 import cv2
 import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
-from imgrestore.degradations.contract import Picture
+from imgrestore.degradations.jpeg_codec import Subsampling
 from imgrestore.errors import ComputeError
+
+Picture = NDArray[np.uint8]
+"""One image as OpenCV wants it, (H, W, C)."""
 
 cv2.setNumThreads(0)  # training workers are processes already, their threads would only fight
 
-Subsampling = Literal["4:4:4", "4:2:0"]
-"""How many of the colour samples a JPEG file keeps: all, or one of each square of four."""
-
-_SUBSAMPLING = {
+_SUBSAMPLING: Mapping[Subsampling, int] = {
     "4:4:4": cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
+    "4:2:2": cv2.IMWRITE_JPEG_SAMPLING_FACTOR_422,
     "4:2:0": cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420,
 }
 
 _LONGEST = {".jpg": 65500, ".webp": 16383}
 """Longest side that OpenCV's encoders take."""
+
+
+def each_picture(image: Tensor, change: Callable[[int, Picture], Picture]) -> Tensor:
+    """Change every image of a batch, rounded to 8 bits, by an operator that works on arrays on the CPU.
+
+    Args:
+        image: (N, C, H, W); what lies outside [0, 1] is clipped.
+        change: Given the number of the image and its pixels, returns new ones of the same size.
+    """
+    levels = (image.detach().clamp(0, 1) * 255).round_().to(torch.uint8).cpu().numpy()
+    for i, planes in enumerate(levels):
+        planes[:] = _planes(change(i, _levels(cv2.merge([*planes])).reshape(*planes.shape[1:], -1)))
+    return torch.from_numpy(levels).to(image).div_(255)
+
+
+def _planes(picture: Picture) -> list[Picture]:
+    return [_levels(plane) for plane in cv2.split(picture)]
 
 
 def bilateral(picture: Picture, diameter: int, sigma_colour: float, sigma_space: float) -> Picture:
@@ -61,7 +82,7 @@ def _through_file(picture: Picture, extension: str, settings: list[int]) -> Pict
     pixels = picture if grey else cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
     _, encoded = cv2.imencode(extension, pixels, settings)
     decoded = _levels(cv2.imdecode(encoded, cv2.IMREAD_GRAYSCALE if grey else cv2.IMREAD_COLOR))
-    return decoded if grey else _levels(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB))
+    return decoded.reshape(picture.shape) if grey else _levels(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB))
 
 
 def _levels(picture: object) -> Picture:

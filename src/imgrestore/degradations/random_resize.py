@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import torch
 from torch import Tensor
 
+from imgrestore.degradations.canvas import canvas_of, filling, resize_each, room, scaled
 from imgrestore.degradations.contract import Degradation
 from imgrestore.degradations.downsample import Kernel
-from imgrestore.filters import resize
 from imgrestore.parts import Field, Range, within
 from imgrestore.registry import register_degradation
 from imgrestore.streams import Streams
@@ -32,13 +31,11 @@ class RandomResize(Degradation):
 
     def degrade(self, image: Tensor, streams: Streams) -> Tensor:
         """Return the images at their own size."""
-        height, width = image.shape[-2:]
-        results = []
-        for photo, factor in zip(image.chunk(len(image)), streams.uniform(self.factor).tolist(), strict=True):
-            between = max(1, round(height * factor)), max(1, round(width * factor))
-            there = resize(photo, between, self._kernel(streams)).clamp(0, 1)
-            results.append(resize(there, (height, width), self._kernel(streams)))
-        return torch.cat(results).clamp(0, 1)
+        whole = filling(canvas_of(image), image)
+        between = scaled(whole, streams.uniform(self.factor))
+        canvas = room(between, canvas_of(image), self.factor[1])
+        there = resize_each(image, whole, between, canvas, self.kernels, self._kernel(streams))
+        return resize_each(there, between, whole, canvas_of(image), self.kernels, self._kernel(streams))
 
-    def _kernel(self, streams: Streams) -> Kernel:
-        return self.kernels[int(streams.integers(len(self.kernels)))]
+    def _kernel(self, streams: Streams) -> Tensor:
+        return streams.integers(len(self.kernels))

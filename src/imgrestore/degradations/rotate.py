@@ -45,8 +45,8 @@ def turned(image: Tensor, angle: Tensor, rows: range, columns: range) -> Tensor:
     """
     height, width = image.shape[-2:]
     angle = torch.deg2rad(angle).to(image.device)[:, None, None]
-    down = torch.tensor(rows, device=image.device)[:, None] + 0.5 - height / 2
-    across = torch.tensor(columns, device=image.device) + 0.5 - width / 2
+    down = torch.arange(rows.start, rows.stop, device=image.device)[:, None] + 0.5 - height / 2
+    across = torch.arange(columns.start, columns.stop, device=image.device) + 0.5 - width / 2
     x, y = (angle.cos() * across - angle.sin() * down), (angle.sin() * across + angle.cos() * down)
     grid = torch.stack([2 * x / width, 2 * y / height], dim=-1)
     return grid_sample(image, grid.to(image), "bilinear", padding_mode="reflection", align_corners=False)

@@ -7,7 +7,7 @@ from typing import Annotated
 from torch import Tensor
 
 from imgrestore.degradations import opencv
-from imgrestore.degradations.contract import Degradation, each_picture
+from imgrestore.degradations.contract import Degradation
 from imgrestore.parts import Field, Range, within
 from imgrestore.registry import register_degradation
 from imgrestore.streams import Streams
@@ -31,4 +31,4 @@ class Webp(Degradation):
     def degrade(self, image: Tensor, streams: Streams) -> Tensor:
         """Return what the files hold."""
         quality = [round(drawn) for drawn in streams.uniform(self.quality).tolist()]
-        return each_picture(image, lambda i, picture: opencv.webp(picture, quality[i]))
+        return opencv.each_picture(image, lambda i, picture: opencv.webp(picture, quality[i]))
