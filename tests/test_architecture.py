@@ -16,7 +16,7 @@ LAYERS = [
         "errors",
         "registry parts files manifest",
         "image rows filters color sizes tiling spectrum devices allocation distributed conversion tensors streams",
-        "models degradations codecs cards",
+        "models degradations codecs drawing cards",
         "losses weights datasets optimizers schedules catalogue diagnosis",
         "recipes metrics report classical engine blending network "
         "names inputs limits provenance jobs space ledger making treatment records",
@@ -28,7 +28,7 @@ LAYERS = [
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 OWNERS = {
     "pyvips": {"codecs"},
-    "PIL": {"codecs"},
+    "PIL": {"codecs", "drawing"},
     "pi_heif": {"codecs"},
     "skimage": {"metrics", "diagnosis"},
     "pytorch_msssim": {"metrics"},

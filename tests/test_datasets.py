@@ -27,6 +27,7 @@ from imgrestore.degradations.downsample import Downsample
 from imgrestore.degradations.gaussian import Gaussian
 from imgrestore.degradations.identity import Identity
 from imgrestore.degradations.rotate import Rotate
+from imgrestore.drawing.picture import Drawing
 from imgrestore.errors import ComputeError, InputError, RecipeError
 from imgrestore.parts import check
 from imgrestore.streams import Streams
@@ -309,6 +310,53 @@ def test_cifar_binaries_and_grids_hold_the_same_images(tmp_path: Path) -> None:
     assert len(found.pictures) == 8 and "32 pixels wide" in found.skipped[0]
     for i in range(4):
         assert np.array_equal(found.pictures[i][0], pixels[i]) and np.array_equal(found.pictures[i + 4][0], pixels[i])
+
+
+@pytest.mark.parametrize(
+    ("drawn", "most", "held_out", "learned", "measured"),
+    [
+        (0.5, 2, 2, (5, 5), (1, 1)),
+        (0.25, 3, 0, (4, 12), (0, 0)),
+        (0.4, 4, 2, (3, 5), (1, 1)),
+        (0, 9, 2, (0, 4), (0, 2)),
+    ],
+)
+def test_an_epoch_holds_the_share_of_drawn_pictures(
+    drawn: float, most: int, held_out: int, learned: tuple, measured: tuple, photo_folder: Path
+) -> None:
+    dataset = check(Photos, {"patch": 12, "drawn": drawn, "drawn_pictures": most})
+    pictures = dataset.find(photo_folder, 2, PLENTY).pictures
+    seen, chosen = dataset.divide(pictures, held_out)
+    for numbers, (drawings, photos) in ((seen, learned), (chosen, measured)):
+        names = [pictures.names[i] for i in numbers]
+        assert sum(name.startswith("drawn/") for name in names) == drawings
+        assert len(names) == drawings + photos
+        assert len({name for name in names if not name.startswith("drawn/")}) in (photos, photos / 2)
+    assert not {*seen} & {*chosen} and {*seen} | {*chosen} == {*range(len(pictures))}
+    assert len(pictures.pick(seen).distinct()) == len({*seen})
+
+
+def test_drawn_pictures_are_cut_as_photos_are(photo_folder: Path) -> None:
+    dataset = Photos(patch=12, context=2, batch=4, drawn=0.5, drawn_pictures=2)
+    pictures = dataset.find(photo_folder, 2, PLENTY).pictures
+    assert pictures.cached and np.array_equal(pictures[1][0], Drawing(1).draw())
+    mixed = Samples(dataset, pictures.pick(dataset.divide(pictures, 0)[0]), [Downsample(scale=2)], 2, 3)
+    assert len(mixed) == 12
+    first, again = mixed.batch(range(8, 16)), mixed.batch(range(8, 16))
+    assert first[0].shape == (8, 3, 12, 12) and all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
+    grey = Photos(patch=12, channels=1, drawn=0.2, drawn_pictures=1).find(photo_folder, 2, 0).pictures
+    assert grey[0][0].shape == (*Drawing(0).size, 1) and not grey.cached
+    found = Photos(patch=500, drawn=0.5, drawn_pictures=1).find(photo_folder, 2, PLENTY)
+    assert not len(found.pictures) and any("768 is smaller than a crop of 1000" in line for line in found.skipped)
+
+
+def test_all_samples_may_be_drawn(tmp_path: Path) -> None:
+    dataset = Photos(patch=12, drawn=1, drawn_pictures=3)
+    pictures = dataset.find(tmp_path, 1, 0).pictures
+    assert [*pictures.names] == [Drawing(number).name for number in range(3)]
+    assert dataset.divide(pictures, 1) == ([0, 2], [1])
+    with pytest.raises(RecipeError, match="drawn pictures have no low-quality counterpart"):
+        check(Pairs, {"drawn": 0.1})
 
 
 def test_degradations_that_do_not_shrink_by_the_scale(photo_folder: Path) -> None:

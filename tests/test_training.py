@@ -18,11 +18,13 @@ from conftest import open_picture
 from imgrestore.cards import Card
 from imgrestore.datasets.samples import Share
 from imgrestore.distributed import launcher
+from imgrestore.drawing.fonts import Fonts
 from imgrestore.engine import Restorer
 from imgrestore.errors import ComputeError, ImgrestoreError, InputError, RecipeError, UsageError, WeightsError
 from imgrestore.losses.kl_gauss import KlGauss
 from imgrestore.losses.l1 import L1
 from imgrestore.losses.mse import Mse
+from imgrestore.parts import check
 from imgrestore.recipes import shipped_recipes
 from imgrestore.recipes.recipe import Recipe, load_recipe
 from imgrestore.training.check import check_run
@@ -648,6 +650,20 @@ def test_pairs_are_taken_as_they_are(photo_folder: Path, tmp_path: Path) -> None
     given = np.asarray(open_picture(tmp_path / "lq" / f"{data.pairs[0].name}.png"))
     assert np.array_equal((lq * 255).round().byte().permute(1, 2, 0).numpy(), given)
     finish(recipe, tmp_path, tmp_path / "run")
+
+
+def test_drawn_pictures_beside_photos(photo_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = small("drawn=0.4", "drawn_pictures=2", "steps=2")
+    assert check(Recipe, recipe.to_table()).fingerprint() == recipe.fingerprint() != small("steps=2").fingerprint()
+    weights = finish(recipe, photo_folder, tmp_path / "whole")
+    for _ in train(recipe, photo_folder, tmp_path / "parts", stopped=lambda: True):
+        pass
+    assert same(weights, finish(recipe, photo_folder, tmp_path / "parts", resume=True))
+    facts = dict(check_run(recipe, photo_folder, 2**30).facts)
+    assert facts["images to train on"] == "7" and facts["samples in an epoch"] == "8"
+    monkeypatch.setattr("imgrestore.drawing.picture.find_fonts", lambda: Fonts((), "other"))
+    with pytest.raises(UsageError, match="was made with other data"):
+        finish(recipe, photo_folder, tmp_path / "parts", resume=True)
 
 
 def test_records_for_tensorboard(photo_folder: Path, tmp_path: Path) -> None:

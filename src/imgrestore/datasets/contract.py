@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 from torch import Tensor
 
-from imgrestore.datasets.pictures import Pictures, Shape, Views
+from imgrestore.datasets.pictures import Pictures, Shape, Views, spread
 from imgrestore.datasets.squares import Squares
 from imgrestore.degradations.contract import Degradation
 from imgrestore.parts import Field, Part, SerializeAsAny
@@ -56,6 +56,20 @@ class Dataset(Part):
         Raises:
             InputError: The folder is missing, or not of this kind.
         """
+
+    def divide(self, pictures: Pictures, held_out: int) -> tuple[list[int], list[int]]:
+        """Choose what a run learns from and what measures it.
+
+        Args:
+            pictures: All there are.
+            held_out: How many of them measure it.
+
+        Returns:
+            Numbers of the pictures that an epoch goes through, where one may stand several times, and of those held
+            out, spread evenly.
+        """
+        chosen = spread(len(pictures), held_out)
+        return [i for i in range(len(pictures)) if i not in chosen], chosen
 
     @property
     def border(self) -> int:

@@ -15,6 +15,7 @@ from imgrestore.codecs import find_images, open_image, read_image
 from imgrestore.color import luma
 from imgrestore.datasets.contract import Dataset, Found
 from imgrestore.datasets.pictures import Files, Shape, read_pictures
+from imgrestore.drawing.picture import Drawing
 from imgrestore.errors import ImgrestoreError, InputError
 from imgrestore.parts import Field
 
@@ -82,12 +83,14 @@ class FolderDataset(Dataset):
         """Decode the files of a picture."""
         return tuple(self.prepare(self._decode(path)) for path in paths)
 
-    def _shape(self, path: Path) -> Shape:
+    def _shape(self, path: Path | Drawing) -> Shape:
+        if isinstance(path, Drawing):
+            return (*path.size, self.channels)
         header = open_image(path).header
         return (*self.prepared_size(header.height, header.width), self.channels)
 
-    def _decode(self, path: Path) -> NDArray[np.uint8]:
-        pixels = read_image(path).rgb8()
+    def _decode(self, path: Path | Drawing) -> NDArray[np.uint8]:
+        pixels = path.draw() if isinstance(path, Drawing) else read_image(path).rgb8()
         if self.channels == 3:
             return pixels
         planes = torch.from_numpy(pixels).permute(2, 0, 1).float()

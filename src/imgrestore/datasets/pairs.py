@@ -8,6 +8,7 @@ from imgrestore.codecs import find_images
 from imgrestore.datasets.photos import Photos
 from imgrestore.datasets.pictures import Files, Shape
 from imgrestore.errors import InputError
+from imgrestore.parts import model_validator
 from imgrestore.registry import register_dataset
 
 
@@ -24,6 +25,12 @@ class Pairs(Photos):
 
     lq: str = "lq"
     gt: str = "gt"
+
+    @model_validator(mode="after")
+    def _photos_alone(self) -> Pairs:
+        if self.drawn:
+            raise ValueError("drawn pictures have no low-quality counterpart; mix them into photos")
+        return self
 
     def files(self, folder: Path) -> list[tuple[str, Files]]:
         """Match the images of the two folders by name, never by order."""

@@ -19,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from imgrestore.drawing.picture import Drawing
 from imgrestore.errors import DamagedError, ImgrestoreError
 
 _SHARING = Path("/dev/shm")
@@ -36,8 +37,8 @@ Views = tuple[Tensor, ...]
 Shape = tuple[int, int, int]
 """Height, width and channels."""
 
-Files = tuple[Path, ...]
-"""Where the views of a picture are."""
+Files = tuple[Path | Drawing, ...]
+"""Where the views of a picture are, or how they are drawn."""
 
 Loader = Callable[[Files], tuple[NDArray[np.uint8], ...]]
 """Decodes the files of a picture into its views."""
@@ -154,6 +155,10 @@ class Pictures:
             [self.files[i] for i in indices] if self.files else (),
             self.load,
         )
+
+    def distinct(self) -> Pictures:
+        """Return each of the pictures once."""
+        return self.pick([*{name: i for i, name in enumerate(self.names)}.values()])
 
 
 def read_pictures(

@@ -49,13 +49,14 @@ def check_run(recipe: Recipe, folder: Path, cache: int) -> CheckReport:
     step = Step(recipe, plan.stage(0), torch.device("cpu"))
     lq, gt = samples.batch(range(recipe.data.batch))
     loss = step.rehearse((lq, gt))
-    damaged = unreadable(samples.pictures)
+    pictures = samples.pictures.distinct()
+    damaged = unreadable(pictures)
     skipped += damaged
-    sides = sorted((shapes[0][:2] for shapes in samples.pictures.shapes), key=math.prod)
-    size = samples.pictures.bytes / 2**20
-    kept = "kept in memory" if samples.pictures.cached else "more than --cache: in part decoded when needed"
+    sides = sorted((shapes[0][:2] for shapes in pictures.shapes), key=math.prod)
+    size = pictures.bytes / 2**20
+    kept = "kept in memory" if pictures.cached else "more than --cache: in part decoded when needed"
     facts = [
-        ("images to train on", str(len(samples.pictures.readable()) - len(damaged))),
+        ("images to train on", str(len(pictures.readable()) - len(damaged))),
         ("held out for measuring", str(len(data.pairs))),
         ("files that cannot be used", str(len(skipped))),
         ("smallest and largest image", " and ".join(f"{w}x{h}" for h, w in (sides[0], sides[-1]))),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from imgrestore.datasets.pictures import Pictures, read_pictures, spread
+from imgrestore.datasets.pictures import Pictures, read_pictures
 from imgrestore.datasets.samples import Batch, Samples
 from imgrestore.errors import InputError, RecipeError
 from imgrestore.evaluation import Pair, seeded
@@ -73,8 +73,8 @@ def read_data(recipe: Recipe, folder: Path, cache: int) -> TrainingData:
             f"{folder}: {count} usable image{'s' * (count != 1)}{held}",
             hint=found.skipped[0] if found.skipped else "give a folder with more images, or lower validation.images",
         )
-    chosen = spread(count, wanted)
-    training = pictures.pick([i for i in range(count) if i not in chosen])
+    learned, chosen = recipe.data.divide(pictures, wanted)
+    training = pictures.pick(learned)
     samples = Samples(recipe.data, training, recipe.degradation, recipe.scale, recipe.training.seed)
     whole, damaged = _in_memory(pictures.pick(chosen))
     if chosen and not len(whole):
@@ -83,7 +83,7 @@ def read_data(recipe: Recipe, folder: Path, cache: int) -> TrainingData:
     _check_metric(recipe, held_out)
     pairs = [_pair(held_out, i) for i in range(len(held_out.pictures))] if held_out else []
     digest = zlib.crc32(repr([*zip(training.names, training.shapes, strict=True)]).encode("utf-8", "surrogateescape"))
-    name = f"{folder.resolve().name} ({len(training)} images)"
+    name = f"{folder.resolve().name} ({len(set(learned))} images)"
     skipped = [line for line in found.skipped if line not in damaged]
     skipped += [f"{line} (it was held out for measuring)" for line in damaged]
     return TrainingData(samples, held_out, pairs, skipped, name, f"{len(training)} images, {digest:08x}")
