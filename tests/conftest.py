@@ -37,6 +37,20 @@ def no_process_is_left() -> Iterator[None]:
     assert not left, f"left running: {left}"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out what needs a GPU where there is none."""
+    if not torch.cuda.is_available():
+        for item in items:
+            if item.get_closest_marker("cuda"):
+                item.add_marker(pytest.mark.skip(reason="there is no GPU"))
+
+
+@pytest.fixture(params=["cpu", pytest.param("cuda", marks=pytest.mark.cuda)])
+def device(request: pytest.FixtureRequest) -> torch.device:
+    """Return each device in turn: what is tested on a GPU is rehearsed on the CPU."""
+    return torch.device(request.param)
+
+
 @pytest.fixture
 def photo() -> Callable[..., NDArray[np.uint8]]:
     """Return a maker of photo-like uint8 RGB pictures: smooth shades, edges and texture, the same for each seed."""

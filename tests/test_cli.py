@@ -350,7 +350,6 @@ def test_training_from_the_command_line(photo_folder: Path, tmp_path: Path) -> N
         (["--data", "missing"], 1, "missing: no such folder"),
         (["--data", "empty"], 1, "empty: holds no image"),
         (["--cache", "much"], 2, "--cache much: not a size"),
-        (["--compile"], 2, "--compile is for GPUs"),
         (["--resume"], 2, "holds no checkpoint"),
         (["--weights", "none.safetensors"], 1, "none.safetensors"),
         (["--device", "gpu"], 2, "no device is called 'gpu'"),

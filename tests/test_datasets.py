@@ -89,17 +89,6 @@ def test_workers_give_the_same_batches_in_the_same_order(photo_folder: Path) -> 
             assert torch.equal(lq, share[number][0]) and torch.equal(gt, share[number][1])
 
 
-def test_batches_made_in_this_process_take_one_thread(photo_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    share, taken = Share(samples(photo_folder, Gaussian(), scale=1)), []
-    monkeypatch.setattr(Share, "__getitem__", lambda _, number: taken.append(torch.get_num_threads()))
-    before = torch.get_num_threads()
-    torch.set_num_threads(3)
-    with closing(batches(share, 0, workers=0)) as loader:
-        next(loader)
-    assert taken == [1] and torch.get_num_threads() == 3
-    torch.set_num_threads(before)
-
-
 def test_pictures_travel_to_other_processes_without_their_pixels(photo_folder: Path) -> None:
     pictures = Photos(patch=8).find(photo_folder, 1, PLENTY).pictures
     assert pictures.cached and pictures.portable and pictures.memory.is_shared()

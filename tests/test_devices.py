@@ -24,6 +24,12 @@ def test_unknown_devices_and_precisions() -> None:
 def test_auto_takes_bf16_only_where_it_is_native_and_measured(
     monkeypatch: pytest.MonkeyPatch, loss: float | None, native: bool, expected: str
 ) -> None:
-    monkeypatch.setattr(devices, "_native_bfloat16", lambda device: native)
+    monkeypatch.setattr(devices, "native_bfloat16", lambda device: native)
     assert devices.choose_precision("auto", torch.device("cpu"), loss) == expected
     assert devices.choose_precision("fp16", torch.device("cpu"), loss) == "fp16"
+
+
+@pytest.mark.parametrize("said", ["CUDA out of memory. Tried", "cuDNN error: CUDNN_STATUS_ALLOC_FAILED", "nothing"])
+def test_memory_that_ran_out_in_a_library_is_known(said: str) -> None:
+    error = torch.OutOfMemoryError(said) if "CUDA out" in said else RuntimeError(said)
+    assert devices.is_out_of_memory(error) == (said != "nothing")

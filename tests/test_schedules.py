@@ -62,7 +62,7 @@ def test_plateau_forgets_the_best_when_other_losses_count() -> None:
 
 def test_one_step_of_lion_by_hand() -> None:
     weight = torch.nn.Parameter(torch.tensor([1.0, -2.0, 3.0]))
-    optimizer = Lion(learning_rate=0.1, betas=(0.9, 0.5), weight_decay=0.5).build([weight])
+    optimizer = Lion(learning_rate=0.1, betas=(0.9, 0.5), weight_decay=0.5).build([weight], torch.tensor(0.1))
     weight.grad = torch.tensor([2.0, -4.0, 0.0])
     optimizer.step()
     assert weight.tolist() == pytest.approx([0.95 - 0.1, -1.9 + 0.1, 2.85])
@@ -75,7 +75,7 @@ def test_one_step_of_lion_by_hand() -> None:
 @pytest.mark.parametrize("part", [Adam(), Adamw(), Sgd(learning_rate=0.02, momentum=0.5), Lion(learning_rate=1e-2)])
 def test_every_optimiser_descends_and_its_state_can_be_stored(part) -> None:
     weight = torch.nn.Parameter(torch.tensor([3.0, -2.0]))
-    optimizer = part.build([weight])
+    optimizer = part.build([weight], torch.tensor(part.learning_rate))
     for _ in range(300):
         optimizer.zero_grad()
         weight.square().sum().backward()
@@ -83,3 +83,17 @@ def test_every_optimiser_descends_and_its_state_can_be_stored(part) -> None:
     assert weight.square().sum() < 11
     states = optimizer.state_dict()["state"].values()
     assert all(isinstance(value, torch.Tensor) for state in states for value in state.values() if value is not None)
+
+
+@pytest.mark.parametrize("part", [Adam(), Adamw(), Sgd(momentum=0.5), Lion()])
+def test_a_step_that_found_infinity_changes_nothing(part) -> None:
+    weight = torch.nn.Parameter(torch.tensor([3.0, -2.0]))
+    optimizer = part.build([weight], torch.tensor(0.1))
+    optimizer.found_inf = torch.zeros(())
+    weight.grad = torch.tensor([1.0, 2.0])
+    optimizer.step()
+    before = [weight.detach().clone(), *(value.clone() for value in optimizer.state[weight].values())]
+    weight.grad = torch.tensor([torch.inf, torch.nan])
+    optimizer.found_inf.fill_(1)
+    optimizer.step()
+    assert all(torch.equal(a, b) for a, b in zip(before, [weight, *optimizer.state[weight].values()], strict=True))

@@ -48,7 +48,7 @@ def choose_precision(wanted: Precision, device: torch.device, bf16_loss_db: floa
     if wanted != "auto":
         return wanted
     measured = bf16_loss_db is not None and bf16_loss_db <= LARGEST_LOSS_DB
-    return "bf16" if measured and _native_bfloat16(device) else "fp32"
+    return "bf16" if measured and native_bfloat16(device) else "fp32"
 
 
 def forbid_tf32() -> None:
@@ -57,8 +57,9 @@ def forbid_tf32() -> None:
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:
-    """Return whether torch raised this because memory ran out, on a GPU or on the host."""
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+    """Return whether torch, or cuDNN or cuBLAS below it, raised this because memory ran out, on a GPU or the host."""
+    said = str(error)
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in said or "ALLOC_FAILED" in said
 
 
 def describe_device(device: torch.device) -> str:
@@ -68,7 +69,8 @@ def describe_device(device: torch.device) -> str:
     return f"CPU, {torch.get_num_threads()} threads"
 
 
-def _native_bfloat16(device: torch.device) -> bool:
+def native_bfloat16(device: torch.device) -> bool:
+    """Return whether a device computes in bfloat16 itself; elsewhere torch imitates it, which is slow."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")  # not public, so not in every version of torch

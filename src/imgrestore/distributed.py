@@ -49,10 +49,12 @@ class Processes:
         return total / self.size
 
     def agree(self, *numbers: float) -> list[float]:
-        """Return the means of some numbers over all processes, the same in each of them."""
+        """Return the sums of some numbers over all processes, the same in each of them; no GPU is waited for."""
         if self.size == 1:
             return list(numbers)
-        return [float(mean) for mean in self.mean(torch.tensor(numbers, dtype=torch.float64, device=self.device))]
+        total = torch.tensor(numbers, dtype=torch.float64)
+        dist.all_reduce(total)
+        return total.tolist()
 
     def gather(self, value: T) -> list[T]:
         """Return what every process gave, in the order of their numbers."""
@@ -123,10 +125,12 @@ def joined(device: torch.device) -> Iterator[Processes]:
     if processes.size == 1:
         yield processes
         return
-    if device.type == "cuda":
+    on_gpu = device.type == "cuda"
+    if on_gpu:
         torch.cuda.set_device(device)
     try:
-        dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=_PATIENCE)
+        backend = "cpu:gloo,cuda:nccl" if on_gpu else "gloo"
+        dist.init_process_group(backend, timeout=_PATIENCE, device_id=device if on_gpu else None)
         yield processes
     except RuntimeError as error:
         if not _is_about_the_others(error):

@@ -1,13 +1,18 @@
-"""Optimisers: what turns gradients into steps."""
+"""Optimisers: what turns gradients into steps.
+
+All of them are of the kind that gradient scalers drive: the learning rate is a tensor, and a tensor ``found_inf`` that
+is given to the built optimiser as an attribute makes it change nothing where it is 1. So nothing of a step on a GPU has
+to be known on the host, and a CUDA graph can take it.
+"""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, ClassVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from imgrestore.parts import Field, Part
 from imgrestore.registry import register_optimizer
@@ -35,8 +40,13 @@ class Optimizer(Part):
     accumulate: int = Field(1, ge=1)
 
     @abstractmethod
-    def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-        """Return the optimiser of these parameters."""
+    def build(self, parameters: Sequence[nn.Parameter], rate: Tensor) -> torch.optim.Optimizer:
+        """Return the optimiser of parameters that lie on one device.
+
+        Args:
+            parameters: What it changes.
+            rate: The learning rate, a number on their device that may change between steps.
+        """
 
 
 @register_optimizer
@@ -49,9 +59,11 @@ class Adam(Optimizer):
     betas: tuple[Decay, Decay] = (0.9, 0.999)
     epsilon: float = Field(1e-8, gt=0)
 
-    def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+    def build(self, parameters: Sequence[nn.Parameter], rate: Tensor) -> torch.optim.Optimizer:
         """Return the optimiser of these parameters."""
-        return torch.optim.Adam(parameters, self.learning_rate, self.betas, self.epsilon, self.weight_decay)
+        return torch.optim.Adam(
+            parameters, rate, self.betas, self.epsilon, self.weight_decay, capturable=rate.is_cuda, fused=True
+        )
 
 
 @register_optimizer
@@ -65,9 +77,11 @@ class Adamw(Optimizer):
     epsilon: float = Field(1e-8, gt=0)
     weight_decay: float = Field(1e-2, ge=0)
 
-    def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+    def build(self, parameters: Sequence[nn.Parameter], rate: Tensor) -> torch.optim.Optimizer:
         """Return the optimiser of these parameters."""
-        return torch.optim.AdamW(parameters, self.learning_rate, self.betas, self.epsilon, self.weight_decay)
+        return torch.optim.AdamW(
+            parameters, rate, self.betas, self.epsilon, self.weight_decay, capturable=rate.is_cuda, fused=True
+        )
 
 
 @register_optimizer
@@ -76,9 +90,9 @@ class Sgd(Optimizer):
 
     momentum: float = Field(0.0, ge=0, lt=1)
 
-    def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+    def build(self, parameters: Sequence[nn.Parameter], rate: Tensor) -> torch.optim.Optimizer:
         """Return the optimiser of these parameters."""
-        return torch.optim.SGD(parameters, self.learning_rate, self.momentum, weight_decay=self.weight_decay)
+        return torch.optim.SGD(parameters, rate, self.momentum, weight_decay=self.weight_decay, fused=True)
 
 
 @register_optimizer
@@ -91,12 +105,14 @@ class Lion(Optimizer):
     betas: tuple[Decay, Decay] = (0.9, 0.99)
     learning_rate: float = Field(1e-4, gt=0)
 
-    def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+    def build(self, parameters: Sequence[nn.Parameter], rate: Tensor) -> torch.optim.Optimizer:
         """Return the optimiser of these parameters."""
-        return _Lion(parameters, {"lr": self.learning_rate, "betas": self.betas, "weight_decay": self.weight_decay})
+        return _Lion(parameters, {"lr": rate, "betas": self.betas, "weight_decay": self.weight_decay})
 
 
 class _Lion(torch.optim.Optimizer):
+    found_inf: Tensor | None = None
+
     def __init__(self, parameters: Iterable[nn.Parameter], defaults: dict[str, Any]) -> None:
         super().__init__(parameters, defaults)
 
@@ -110,5 +126,8 @@ class _Lion(torch.optim.Optimizer):
                     continue
                 momentum = self.state[weight].setdefault("momentum", torch.zeros_like(weight))
                 direction = momentum.lerp(weight.grad, 1 - first).sign_()
-                weight.mul_(1 - rate * group["weight_decay"]).add_(direction, alpha=-rate)
-                momentum.lerp_(weight.grad, 1 - second)
+                self._set(weight, weight * (1 - rate * group["weight_decay"]) - rate * direction)
+                self._set(momentum, momentum.lerp(weight.grad, 1 - second))
+
+    def _set(self, tensor: Tensor, changed: Tensor) -> None:
+        tensor.copy_(changed if self.found_inf is None else torch.where(self.found_inf > 0, tensor, changed))

@@ -53,7 +53,7 @@ class Streams:
     def seeded(cls, seed: int, numbers: Sequence[int] | Tensor = (0,)) -> Streams:
         """Begin the streams of some numbered images under a seed; both may be any whole numbers of 64 bits."""
         counted = numbers if isinstance(numbers, Tensor) else torch.tensor([_signed(number) for number in numbers])
-        start = torch.tensor([_signed(seed)], device=counted.device)
+        start = torch.full((1,), _signed(seed), device=counted.device)
         return cls(_mixed(_mixed(start * _STEP + _SEED) + counted * _STEP))
 
     def __len__(self) -> int:
@@ -97,14 +97,18 @@ class Streams:
         drawn: Tensor = _normal_numbers(self.device).index_select(0, bits.flatten())
         return drawn.view(len(self), *shape)
 
-    def integers(self, bound: int, *shape: int) -> Tensor:
-        """Draw whole numbers from 0 to ``bound - 1`` (at most 2^31), (N, *shape) int64."""
+    def integers(self, bound: int | Tensor, *shape: int) -> Tensor:
+        """Draw whole numbers from 0 to ``bound - 1`` (at most 2^31), (N, *shape) int64; a bound may be (N, 1)."""
         bits = self._bits(math.prod(shape)).long()
         return bits.add_(2**31).mul_(bound).bitwise_right_shift_(32).view(len(self), *shape)
 
     def happens(self, share: float | Tensor) -> Tensor:
         """Draw whether something happens that has a probability, (N,) bool."""
         return self.uniform() < share
+
+    def permutation(self, count: int) -> Tensor:
+        """Draw an order of the numbers from 0 to ``count - 1``, (N, count) int64."""
+        return self._hashes(count).argsort(dim=1, stable=True)
 
     def poisson(self, mean: Tensor) -> Tensor:
         """Draw counts of the given means (N, …), as float32 of the same shape."""

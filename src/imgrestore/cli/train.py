@@ -36,14 +36,15 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the run's last checkpoint.")] = False,
     start: Annotated[Path | None, typer.Option("--weights", help="Weights to begin with, as far as they fit.")] = None,
     check: Annotated[bool, typer.Option("--check", help="Report on recipe and data; train nothing.")] = False,
-    max_minutes: Annotated[float, typer.Option(help="Stop with a checkpoint after this time.", min=0)] = math.inf,
+    max_minutes: Annotated[
+        float, typer.Option(help="Stop with a checkpoint before this time is over.", min=0)
+    ] = math.inf,
     workers: Annotated[
         int | None, typer.Option(help="Processes that prepare batches; by the number of cores.", min=0)
     ] = None,
     cache: Annotated[
         str, typer.Option(help="Decoded images up to this size are kept in memory; more are decoded when needed.")
     ] = "4G",
-    compiled: Annotated[bool, typer.Option("--compile", help="Compile the training step first (GPU).")] = False,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Log for TensorBoard too.")] = False,
     device: Device = "auto",
     json: Json = False,
@@ -55,7 +56,8 @@ def train(
     from imgrestore.datasets.loader import default_workers
     from imgrestore.devices import choose_device
     from imgrestore.distributed import here, launcher
-    from imgrestore.training.loop import Options
+    from imgrestore.training.clock import process_began
+    from imgrestore.training.options import Options
 
     chosen, folder = _chosen(recipe, changes or [], run, resume)
     if data is None:
@@ -71,9 +73,9 @@ def train(
         resume=resume,
         start=start,
         max_minutes=max_minutes,
+        began=process_began(),
         workers=default_workers() if workers is None else workers,
         cache=bytes_kept,
-        compiled=compiled,
         watch=_tensorboard(folder) if tensorboard and speaks else lambda record: None,
     )
     with _stop_on_signal() as stop:
@@ -92,7 +94,7 @@ def train(
     again += ["--resume", "--device", device, "--cache", cache]
     again += ["--max-minutes", f"{max_minutes:g}"] if max_minutes < math.inf else []
     again += ["--workers", str(workers)] if workers is not None else []
-    again += ["--compile"] * compiled + ["--tensorboard"] * tensorboard + ["--json"] * json
+    again += ["--tensorboard"] * tensorboard + ["--json"] * json
     console.say(f"  {shlex.join([*launcher(), *again])}")
     raise typer.Exit(128 + stop.number if stop.number else 0)
 

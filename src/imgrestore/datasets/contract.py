@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
+from torch import Tensor
 
 from imgrestore.datasets.pictures import Pictures, Shape, Views, spread
+from imgrestore.datasets.squares import Squares
 from imgrestore.degradations.contract import Degradation
 from imgrestore.parts import Field, Part, SerializeAsAny
+from imgrestore.streams import Streams
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,23 @@ class Dataset(Part):
     def samples_in(self, shape: Shape) -> int:
         """Return how many samples a picture of this shape gives in one epoch."""
         return 1
+
+    def squares(self, heights: Tensor, widths: Tensor, views: int, scale: int, streams: Streams) -> Squares | None:
+        """Draw the squares that samples are, for a data set all of whose samples are squares at random places.
+
+        Such a data set is cut a batch at a time, with the same numbers on every device.
+
+        Args:
+            heights: Of the pictures, one for each sample, (N,) int64.
+            widths: Likewise.
+            views: How many views a picture has.
+            scale: See :meth:`find`.
+            streams: Where everything random comes from.
+
+        Returns:
+            The squares with ``border`` around them, or None where samples are cut otherwise, one by one.
+        """
+        return None
 
     @abstractmethod
     def cut(self, views: Views, sample: int, scale: int, rng: np.random.Generator) -> Views:

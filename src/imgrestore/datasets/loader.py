@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import warnings
@@ -13,28 +14,24 @@ from torch.utils.data import DataLoader, Dataset
 from imgrestore.datasets.samples import Batch, Share
 from imgrestore.errors import ComputeError, ImgrestoreError
 
-_AHEAD = 4
+_AHEAD = 2
 """Batches a worker prepares ahead."""
 
 
-def batches(share: Share, first: int, workers: int, pinned: bool = False) -> Generator[Batch, None, None]:
+def batches(share: Share, first: int, workers: int) -> Generator[Batch, None, None]:
     """Go through the batches of a run in order, without end; closing the generator ends the workers.
 
     Args:
         share: Where they come from.
         first: Number of the first one.
-        workers: Processes that prepare them; with 0, or if other processes cannot see the pictures (they are on a GPU,
-            or the system shares too little memory), each batch is made when it is asked for.
-        pinned: Whether batches are put where a GPU can fetch them by itself.
+        workers: Processes that prepare them; with 0, or if other processes cannot see the pictures since the system
+            shares too little memory, each batch is made when it is asked for.
 
     Raises:
         ImgrestoreError: A batch cannot be made, or a worker has died.
     """
     if not workers or not share.samples.pictures.portable:
-        number = first
-        while True:
-            yield _on_one_thread(share, number)
-            number += 1
+        yield from (share[number] for number in itertools.count(first))
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "This DataLoader will create")  # whoever asks for more workers gets them
         loader = iter(
@@ -46,7 +43,6 @@ def batches(share: Share, first: int, workers: int, pinned: bool = False) -> Gen
                 prefetch_factor=_AHEAD,
                 multiprocessing_context="spawn",  # libvips and torch have threads that a fork would not survive
                 worker_init_fn=_leave_signals_to_the_run,
-                pin_memory=pinned,
                 generator=torch.Generator(),  # it draws a seed we have no use for; not from the run's random numbers
             )
         )
@@ -64,16 +60,6 @@ def batches(share: Share, first: int, workers: int, pinned: bool = False) -> Gen
         ) from None
     finally:
         loader._shutdown_workers()  # type: ignore[attr-defined]  # now: at the interpreter's end it would wait for ever
-
-
-def _on_one_thread(share: Share, number: int) -> Batch:
-    """Make a batch as a worker process would: torch adds up in another order on many threads."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        return share[number]
-    finally:
-        torch.set_num_threads(threads)
 
 
 def default_workers() -> int:

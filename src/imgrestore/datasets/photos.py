@@ -12,9 +12,11 @@ from torch import Tensor
 
 from imgrestore.datasets.folder import FolderDataset
 from imgrestore.datasets.pictures import Files, Pictures, Shape, Views, spread
+from imgrestore.datasets.squares import Squares
 from imgrestore.drawing.picture import Drawing
 from imgrestore.parts import Field
 from imgrestore.registry import register_dataset
+from imgrestore.streams import Streams
 
 
 @register_dataset
@@ -70,23 +72,15 @@ class Photos(FolderDataset):
         height, width, side = *shapes[0][:2], self._side(scale)
         return f"{width}x{height} is smaller than a crop of {side}" if min(height, width) < side else None
 
+    def squares(self, heights: Tensor, widths: Tensor, views: int, scale: int, streams: Streams) -> Squares:
+        """Draw a square in each photo; of pairs, one that both images have."""
+        return Squares.drawn(heights, widths, self._side(scale), scale if views > 1 else 1, streams)
+
     def cut(self, views: Views, sample: int, scale: int, rng: np.random.Generator) -> Views:
         """Cut a random square."""
-        height, width, side = *views[0].shape[:2], self._side(scale)
-        unit = scale if len(views) > 1 else 1
-        top, left = (int(rng.integers((length - side) // unit + 1)) * unit for length in (height, width))
-        turns, mirrored = int(rng.integers(4)), bool(rng.integers(2))
-        cut = []
-        for view in views:
-            ratio = height // view.shape[0]
-            y, x, s = top // ratio, left // ratio, side // ratio
-            cut.append(_turned(view[y : y + s, x : x + s], turns, mirrored))
-        return tuple(cut)
+        height, width = (torch.tensor([length]) for length in views[0].shape[:2])
+        streams = Streams.seeded(int(rng.integers(2**63)))
+        return self.squares(height, width, len(views), scale, streams).sliced([views])[0]
 
     def _side(self, scale: int) -> int:
         return (self.patch + 2 * self.context) * scale
-
-
-def _turned(square: Tensor, turns: int, mirrored: bool) -> Tensor:
-    square = torch.rot90(square, turns)
-    return square.flip(1) if mirrored else square

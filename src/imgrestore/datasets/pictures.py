@@ -25,8 +25,8 @@ from imgrestore.errors import DamagedError, ImgrestoreError
 _SHARING = Path("/dev/shm")
 """What limits shared memory where it exists; containers often give it 64 MiB, and going beyond kills the process."""
 
-_FOR_BATCHES = 2**28
-"""Bytes of shared memory left for batches on their way from the workers."""
+_FOR_BATCHES = 2**29
+"""Bytes of shared memory left for batches on their way from the workers: two from each of four, of 64 MiB."""
 
 _DAMAGED = -1
 """Stands for the place in memory of a picture whose decoding has failed."""
@@ -53,7 +53,7 @@ class Pictures:
         shapes: Shapes of the views of every picture.
         offsets: Where each picture begins in memory, None for those that are decoded when needed, -1 for those that
             cannot be decoded. These keep their places, so that nothing depends on how many are in memory.
-        memory: Decoded samples end to end, uint8, on the host (shared between processes if it can be) or on a GPU.
+        memory: Decoded samples end to end, uint8; shared between processes if it can be.
         files: Files of the views of every picture; empty if all are in memory.
         load: Decodes them.
     """
@@ -89,15 +89,23 @@ class Pictures:
             return self._decoded(index)
         if start == _DAMAGED:
             raise DamagedError(f"{self.names[index]}: cannot be decoded")
-        return self._place(index, start)
+        return self._place(index)
 
-    def _place(self, index: int, start: int) -> Views:
-        views = []
-        for shape in self.shapes[index]:
-            stop = start + math.prod(shape)
-            views.append(self.memory[start:stop].view(shape))
-            start = stop
-        return tuple(views)
+    def starts(self, index: int) -> list[int]:
+        """Return where in memory the views of a picture begin that is there."""
+        first = self.offsets[index]
+        assert first is not None and first != _DAMAGED, "only what is in memory has a place there"
+        sizes = [math.prod(shape) for shape in self.shapes[index]]
+        return list(itertools.accumulate(sizes[:-1], initial=first))
+
+    def sound(self, index: int) -> int:
+        """Return the number of a picture, or of the next one if it is known to be damaged."""
+        around = itertools.chain(range(index, len(self)), range(index))
+        return next(number for number in around if self.offsets[number] != _DAMAGED)
+
+    def _place(self, index: int) -> Views:
+        places = zip(self.starts(index), self.shapes[index], strict=True)
+        return tuple(self.memory[start : start + math.prod(shape)].view(shape) for start, shape in places)
 
     def _decoded(self, index: int) -> Views:
         assert self.load is not None, "what is not in memory can be decoded"
@@ -114,7 +122,7 @@ class Pictures:
             return str(error)
         start = self.offsets[index]
         if start is not None:
-            for place, view in zip(self._place(index, start), views, strict=True):
+            for place, view in zip(self._place(index), views, strict=True):
                 place.copy_(view)
         return None
 
@@ -130,7 +138,7 @@ class Pictures:
     @property
     def portable(self) -> bool:
         """Whether other processes can see them without a copy."""
-        return self.memory.device.type == "cpu" and (not len(self.memory) or bool(self.memory.is_shared()))  # type: ignore[no-untyped-call]
+        return not len(self.memory) or bool(self.memory.is_shared())  # type: ignore[no-untyped-call]
 
     @property
     def bytes(self) -> int:
@@ -151,10 +159,6 @@ class Pictures:
     def distinct(self) -> Pictures:
         """Return each of the pictures once."""
         return self.pick([*{name: i for i, name in enumerate(self.names)}.values()])
-
-    def to(self, device: torch.device) -> Pictures:
-        """Return pictures that are all in memory in the memory of a device."""
-        return replace(self, memory=self.memory.to(device))
 
 
 def read_pictures(

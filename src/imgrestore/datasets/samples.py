@@ -33,7 +33,7 @@ class Samples:
 
     Attributes:
         dataset: What cuts them.
-        pictures: What they are cut from; pictures on a GPU are cut and degraded there, a batch at a time.
+        pictures: What they are cut from.
         degradations: What makes a low-quality image out of ground truth, or worsens the low-quality view.
         scale: How many times smaller low-quality images are.
         seed: Decides everything drawn.
@@ -47,20 +47,15 @@ class Samples:
 
     def __len__(self) -> int:
         """Return the number of samples in an epoch."""
-        return int(self._ends[-1])
+        return int(self.ends[-1])
 
     @cached_property
-    def _ends(self) -> NDArray[np.int64]:
+    def ends(self) -> NDArray[np.int64]:
         """Samples in all pictures up to and including each."""
         return np.cumsum([self.dataset.samples_in(shapes[0]) for shapes in self.pictures.shapes])
 
-    @property
-    def device(self) -> torch.device:
-        """Where batches are made."""
-        return self.pictures.memory.device
-
     def batch(self, positions: Sequence[int]) -> Batch:
-        """Return the samples at some positions of the run.
+        """Return the samples at some positions of the run, which follow each other.
 
         Args:
             positions: Numbers from 0; each pass over all samples takes them in another order.
@@ -69,26 +64,43 @@ class Samples:
             InputError: The samples differ in size.
             RecipeError: The degradations do not shrink by the scale.
         """
-        rngs = [np.random.default_rng([self.seed, 1, position]) for position in positions]
-        cut = [self._cut(position, rng) for position, rng in zip(positions, rngs, strict=True)]
+        streams = Streams.seeded(self.seed, torch.tensor(positions))
+        cut = self._cut(positions, streams.fork())
         if len({views[0].shape for views in cut}) > 1:
             raise InputError(
                 "images of different sizes cannot form a batch", hint="set data.batch=1, or give data.size to resize"
             )
-        views = [torch.stack(alike).permute(0, 3, 1, 2).float() / 255 for alike in zip(*cut, strict=True)]
-        lq, gt = self.pair(views, Streams.seeded(self.seed, torch.tensor(positions, device=self.device)))
+        return self.finished([torch.stack(alike) for alike in zip(*cut, strict=True)], streams)
+
+    def finished(self, views: Sequence[Tensor], streams: Streams) -> Batch:
+        """Turn the cut views (N, h, w, C) of samples, uint8, into a batch, on the device that they are on."""
+        lq, gt = self.pair([view.permute(0, 3, 1, 2).float() / 255 for view in views], streams)
         border = self.dataset.border
         return _trim(lq, border), _trim(gt, border * self.scale)
 
-    def _cut(self, position: int, rng: np.random.Generator) -> Views:
-        epoch, index = divmod(position, len(self))
-        sample = int(_permutation(self.seed, epoch, len(self))[index])
-        picture = int(np.searchsorted(self._ends, sample, side="right"))
-        before = int(self._ends[picture - 1]) if picture else 0
-        views, number = self._readable(picture)
-        if number != picture:
-            return self.dataset.cut(views, int(rng.integers(self.dataset.samples_in(_shape(views)))), self.scale, rng)
-        return self.dataset.cut(views, sample - before, self.scale, rng)
+    def _cut(self, positions: Sequence[int], streams: Streams) -> list[Views]:
+        """Cut the samples: all at once where they are squares, else one by one."""
+        numbers = self._in_order(positions)
+        loaded = [self._readable(int(np.searchsorted(self.ends, number, side="right"))) for number in numbers]
+        pictures = [views for views, _ in loaded]
+        heights, widths = (torch.tensor([views[0].shape[axis] for views in pictures]) for axis in (0, 1))
+        if squares := self.dataset.squares(heights, widths, len(pictures[0]), self.scale, streams):
+            return squares.sliced(pictures)
+        cut = []
+        for position, number, (views, picture) in zip(positions, numbers, loaded, strict=True):
+            rng = np.random.default_rng([self.seed, 1, position])
+            sample = number - (int(self.ends[picture - 1]) if picture else 0)
+            within = self.dataset.samples_in(_shape(views))
+            sample = sample if 0 <= sample < within else int(rng.integers(within))  # of the next picture, if damaged
+            cut.append(self.dataset.cut(views, sample, self.scale, rng))
+        return cut
+
+    def _in_order(self, positions: Sequence[int]) -> list[int]:
+        """Return which samples stand at positions of the run."""
+        return [
+            int(_order(self.seed, epoch, len(self))[index])
+            for epoch, index in (divmod(position, len(self)) for position in positions)
+        ]
 
     def _readable(self, number: int) -> tuple[Views, int]:
         """Return a picture, or the next one if it is damaged: a single file does not end a long run."""
@@ -131,9 +143,15 @@ class Share:
         return self.samples.batch(range(start, start + size))
 
 
+def orders(seed: int, epochs: Tensor, count: int) -> Tensor:
+    """Return the orders in which some passes over all samples take them, (N, count) int64."""
+    return Streams.seeded(seed, -1 - epochs).permutation(count)  # the numbers from 0 upwards are those of positions
+
+
 @lru_cache(maxsize=2)
-def _permutation(seed: int, epoch: int, count: int) -> NDArray[np.int64]:
-    return np.random.default_rng([seed, 2, epoch]).permutation(count)
+def _order(seed: int, epoch: int, count: int) -> NDArray[np.int64]:
+    order: NDArray[np.int64] = orders(seed, torch.tensor([epoch]), count)[0].numpy()
+    return order
 
 
 def _shape(views: Views) -> tuple[int, int, int]:

@@ -71,8 +71,8 @@ _REACH = kernel_radius("bicubic")
 
 @cache
 @torch.inference_mode(mode=False)  # what is kept must serve training too
-def _bicubic(scale: int) -> Tensor:
-    """Return bicubic enlargement as weights of a convolution from each colour to its sub-pixels.
+def _bicubic(scale: int, device: torch.device) -> Tensor:
+    """Return bicubic enlargement as weights of a convolution from each colour to its sub-pixels, kept on each device.
 
     As one convolution whose result joins the sub-pixels of the trunk, it takes a third of the time of a resampling.
     """
@@ -80,7 +80,8 @@ def _bicubic(scale: int) -> Tensor:
     first, weights = axis_weights("bicubic", side, side * scale, _REACH * scale, (_REACH + 1) * scale)
     along = torch.zeros(scale, side)
     along[:, first : first + weights.shape[1]] = torch.from_numpy(weights)
-    return torch.einsum("iy,jx->ijyx", along, along).reshape(-1, 1, side, side).repeat(3, 1, 1, 1)
+    enlarging = torch.einsum("iy,jx->ijyx", along, along).reshape(-1, 1, side, side).repeat(3, 1, 1, 1)
+    return enlarging.to(device)
 
 
 class ResNetSR(_ResNet):
@@ -96,7 +97,7 @@ class ResNetSR(_ResNet):
         """Enlarge (N, 3, H, W) in [0, 1] to (N, 3, scale H, scale W)."""
         with torch.autocast(lq.device.type, enabled=False):
             wider = pad(lq.float(), (_REACH,) * 4, mode="replicate")
-            skip = conv2d(wider, _bicubic(self.spread).to(wider.device), groups=3)
+            skip = conv2d(wider, _bicubic(self.spread, wider.device), groups=3)
         return pixel_shuffle(skip + self.detail(lq), self.spread)
 
 

@@ -13,13 +13,15 @@ class TrainingTable(RecipeTable):
     Attributes:
         steps: Optimiser steps (of each stage that takes steps).
         epochs: Passes over the data (of each stage that takes steps).
-        minutes: Wall-clock time of the whole run; the schedule follows it. Such a run cannot be repeated exactly.
+        minutes: Wall-clock time of the whole run, from the start of its process until its weights are written; the
+            schedule follows it. Such a run cannot be repeated exactly.
         seed: Decides every random number of the run.
-        precision: Arithmetic of the network in training; weights and losses are float32 either way.
+        precision: Arithmetic of the network in training; weights and losses are float32 either way, and so is all of it
+            on processors without bfloat16.
         ema: Decay per step of the averaged weights, which are the result; 0 takes the weights as they are.
         stages: What is trained one after the other; most models know ``joint`` alone.
         log_every: Steps between records of the loss.
-        checkpoint_every: Steps between checkpoints.
+        checkpoint_every: Steps between checkpoints; by default, one is written every minute.
     """
 
     steps: int | None = Field(None, ge=1)
@@ -30,7 +32,7 @@ class TrainingTable(RecipeTable):
     ema: float = Field(0.0, ge=0, lt=1)
     stages: tuple[Literal["joint", "cluster", "per-cluster"], ...] = Field(("joint",), min_length=1)
     log_every: int = Field(100, ge=1)
-    checkpoint_every: int = Field(500, ge=1)
+    checkpoint_every: int | None = Field(None, ge=1)
 
     @model_validator(mode="after")
     def _one_length(self) -> TrainingTable:
@@ -43,11 +45,12 @@ class TrainingTable(RecipeTable):
 
 
 class ValidationTable(RecipeTable):
-    """Measuring during the run, on images held out from the data.
+    """Measuring during the run, on images held out from the data, of large ones on the middle.
 
     Attributes:
         images: How many are held out, spread evenly over the data; 0 measures nothing.
-        every: Steps between measurements; by default, ten measurements are spread over the run.
+        every: Steps between measurements; by default, ten measurements are spread over the run. A run in minutes is
+            measured by the clock instead, as often as that or less, so that it takes 3 % of the time at most.
         every_epochs: Epochs between measurements, instead of ``every``.
         protocol: See ``imgrestore evaluate``.
         best: The metric that decides which weights are kept as the best.

@@ -1,5 +1,6 @@
 """Training: a recipe and a folder of pictures in, weights out."""
 
-from imgrestore.training.loop import Progress, train
+from imgrestore.training.loop import train
+from imgrestore.training.options import Options, Progress
 
-__all__ = ["Progress", "train"]
+__all__ = ["Options", "Progress", "train"]

@@ -13,7 +13,8 @@ from imgrestore.datasets.pictures import unreadable
 from imgrestore.recipes.recipe import Recipe
 from imgrestore.training.data import read_data
 from imgrestore.training.plan import Plan
-from imgrestore.training.state import Training
+from imgrestore.training.step import Step
+from imgrestore.training.windows import Windows
 
 
 @dataclass(frozen=True)
@@ -44,9 +45,10 @@ def check_run(recipe: Recipe, folder: Path, cache: int) -> CheckReport:
     data = read_data(recipe, folder, cache)
     samples, skipped = data.samples, list(data.skipped)
     plan = Plan.of(recipe, len(samples), 1)
-    training = Training(recipe, plan, torch.device("cpu"))
+    Windows(recipe, plan).check()
+    step = Step(recipe, plan.stage(0), torch.device("cpu"))
     lq, gt = samples.batch(range(recipe.data.batch))
-    loss = training.rehearse((lq, gt))
+    loss = step.rehearse((lq, gt))
     pictures = samples.pictures.distinct()
     damaged = unreadable(pictures)
     skipped += damaged
@@ -61,7 +63,7 @@ def check_run(recipe: Recipe, folder: Path, cache: int) -> CheckReport:
         ("decoded size", f"{size:.0f} MiB, {kept}"),
         ("samples in an epoch", str(len(samples))),
         ("a batch", f"{tuple(lq.shape)} to {tuple(gt.shape)}"),
-        ("parameters", f"{sum(p.numel() for p in training.model.parameters()):,}"),
+        ("parameters", f"{sum(p.numel() for p in step.model.parameters()):,}"),
         ("loss of the first batch, all terms", f"{loss:.5f}"),
         ("length", _length(plan)),
     ]

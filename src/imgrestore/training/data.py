@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from imgrestore.datasets.pictures import Pictures, read_pictures
@@ -20,6 +19,9 @@ from imgrestore.recipes.recipe import Recipe
 _HELD_OUT_SAMPLES = 2048
 """At most this many samples of the held-out pictures make up the held-out loss."""
 
+CROP = 512
+"""Pixels of a side of what is measured of a held-out picture, at most."""
+
 
 @dataclass(frozen=True)
 class TrainingData:
@@ -28,7 +30,7 @@ class TrainingData:
     Attributes:
         samples: What it learns from.
         held_out: Samples cut in the same way from pictures it never learns from, or None.
-        pairs: Those pictures, whole.
+        pairs: Those pictures, or the middle of larger ones, and what they are after degrading.
         skipped: One line for each file that could not be used.
         name: Names the data in cards: folder and number of pictures.
         digest: Tells it from any other data.
@@ -109,29 +111,28 @@ def _check_metric(recipe: Recipe, held_out: Samples | None) -> None:
         )
 
 
-def on_gpu(data: TrainingData, device: torch.device) -> TrainingData:
-    """Keep the pictures in the memory of a GPU, and make batches there.
-
-    Done if all are decoded, half of what is free can hold them, and nothing that happens to them needs the CPU.
-    """
-    samples = data.samples
-    pictures, happening = samples.pictures, (*samples.degradations, *samples.dataset.transform)
-    if device.type != "cuda" or not pictures.cached or any(part.needs_cpu for part in happening):
-        return data
-    if 2 * pictures.memory.nbytes > torch.cuda.mem_get_info(device)[0]:
-        return data
-    return replace(data, samples=replace(samples, pictures=pictures.to(device)))
-
-
 def _pair(samples: Samples, index: int) -> Pair:
-    """Make a pair of a whole held-out picture: cropped to multiples of the scale, degraded with a seed of its name."""
-    name, scale = samples.pictures.names[index], samples.scale
+    """Make a pair of the middle of a held-out picture, degraded with a seed of its name as samples are."""
+    name, scale, border = samples.pictures.names[index], samples.scale, samples.dataset.border
 
     def load() -> tuple[Tensor, Tensor]:
-        views = [view.permute(2, 0, 1)[None].float() / 255 for view in samples.pictures[index]]
-        height, width = (side // scale * scale for side in views[0].shape[-2:])
-        views[0] = views[0][..., :height, :width]
+        whole = samples.pictures[index]
+        height, width = (min(side // scale, CROP // scale + 2 * border) for side in whole[0].shape[:2])
+        views = [_middle(view, height, width, scale * view.shape[0] // whole[0].shape[0]) for view in whole]
         lq, gt = samples.pair(views, seeded(name))
-        return lq[0].expand(3, -1, -1), gt[0].expand(3, -1, -1)
+        down, across = (border if side > 2 * border + CROP // scale // 2 else 0 for side in (height, width))
+        lq, gt = _trimmed(lq, down, across), _trimmed(gt, down * scale, across * scale)
+        return lq[0].expand(3, -1, -1).contiguous(), gt[0].expand(3, -1, -1).contiguous()
 
     return Pair(name, load, scale)
+
+
+def _middle(view: Tensor, height: int, width: int, unit: int) -> Tensor:
+    """Cut the middle out of a view (H, W, C): so many units of so many pixels; (1, C, h, w) in [0, 1]."""
+    top, left = ((whole // unit - part) // 2 * unit for whole, part in zip(view.shape, (height, width), strict=False))
+    cut = view[top : top + height * unit, left : left + width * unit]
+    return cut.permute(2, 0, 1)[None].float() / 255
+
+
+def _trimmed(image: Tensor, down: int, across: int) -> Tensor:
+    return image[..., down : image.shape[-2] - down, across : image.shape[-1] - across]

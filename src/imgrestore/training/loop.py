@@ -6,86 +6,44 @@ random numbers of a step follow from the seed and the step, everything else is i
 
 from __future__ import annotations
 
-import itertools
 import math
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from imgrestore.datasets.loader import batches
-from imgrestore.datasets.samples import Batch, Share
+from imgrestore.datasets.gathered import Gathered, obstacle
+from imgrestore.datasets.samples import Share
 from imgrestore.devices import is_out_of_memory
 from imgrestore.distributed import Processes, joined, local_device
-from imgrestore.engine import Restorer
-from imgrestore.errors import ComputeError, UsageError
-from imgrestore.evaluation import Pair, baselines, evaluate
+from imgrestore.errors import ComputeError
 from imgrestore.recipes.recipe import Recipe
-from imgrestore.report import Report, Score
-from imgrestore.training.beginning import Taken
-from imgrestore.training.data import TrainingData, on_gpu, read_data
-from imgrestore.training.page import SHOWN, Sample, draw_run, draw_samples
-from imgrestore.training.plan import Plan
+from imgrestore.training.clock import Clock
+from imgrestore.training.data import TrainingData, read_data
+from imgrestore.training.measuring import Measuring
+from imgrestore.training.options import Options, Progress
+from imgrestore.training.page import draw_run, draw_samples
+from imgrestore.training.plan import MEASUREMENTS, Plan
 from imgrestore.training.run import Record, Run
-from imgrestore.training.state import Training
-
-DEFAULT_CACHE = 4 * 2**30
-"""Bytes of decoded pictures kept in memory when the user names no limit."""
+from imgrestore.training.state import State, load_checkpoint, save_checkpoint
+from imgrestore.training.step import Step
+from imgrestore.training.taking import FromLoader, OnDevice, Taking
+from imgrestore.training.windows import Windows
 
 _NAMED = 5
 """Files that cannot be used are named one by one up to this number."""
 
-_REDRAWN_AFTER = 15.0
-"""Seconds after which the page of a run is drawn anew, if there is anything new."""
-
 _CLUSTERED = 2**18
 """Clusters are found among this many samples at most."""
 
+_MEASURING, _DRAWING, _SAVING = 0.03, 0.01, 0.01
+"""Shares of the time that measuring, drawing the page and writing checkpoints may take where the clock decides."""
 
-@dataclass(frozen=True)
-class Progress:
-    """One report of a running training.
-
-    Attributes:
-        step: Steps done.
-        steps: Steps of the whole run, or None if time ends it.
-        done: Share of the run that is done.
-        record: What was logged: loss and learning rate, or a measurement; empty when nothing is new.
-    """
-
-    step: int
-    steps: int | None
-    done: float
-    record: Record
-
-
-@dataclass(frozen=True)
-class Options:
-    """How a run is carried out; none of it changes what the run computes.
-
-    Attributes:
-        device: Where to compute; under ``torchrun``, ``cuda`` is a GPU for each process.
-        resume: Go on from the folder's checkpoint instead of starting anew.
-        start: Weights whose fitting numbers the run begins with.
-        max_minutes: Stop with a checkpoint after this many minutes.
-        workers: Processes that prepare batches; 0 prepares them between the steps.
-        cache: Bytes of decoded pictures that may be kept in memory.
-        compiled: Compile the step first; for GPUs.
-        watch: Told of every record besides the log.
-    """
-
-    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
-    resume: bool = False
-    start: Path | None = None
-    max_minutes: float = math.inf
-    workers: int = 0
-    cache: int = DEFAULT_CACHE
-    compiled: bool = False
-    watch: Callable[[Record], None] = lambda record: None
+_REDRAWN_AFTER, _SAVED_AFTER = 15.0, 60.0
+"""Seconds between two pages, and two checkpoints, at least."""
 
 
 def train(
@@ -106,7 +64,8 @@ def train(
         run: Folder of the run, see :mod:`imgrestore.training.run`.
         options: How to carry it out.
         stopped: Asked after every step; once it says True, in any process, the run stops with a checkpoint.
-        warn: Told of every file of the data that cannot be used, and of earlier weights that do not fit.
+        warn: Told of every file of the data that cannot be used, of earlier weights that do not fit, and of what makes
+            the run slower than it could be.
         say: Told what was taken over from earlier weights.
 
     Yields:
@@ -118,8 +77,6 @@ def train(
         ComputeError: The loss became infinite or not a number, or another process died.
     """
     options = options or Options()
-    if options.compiled and options.device.type != "cuda":
-        raise UsageError("--compile is for GPUs", hint="leave it out")
     folder = Run(run, recipe.name)
     folder.check(options.resume, options.start)
     found = read_data(recipe, data, options.cache)
@@ -131,9 +88,23 @@ def train(
         warn("the system shares too little memory with workers (/dev/shm): batches are made between the steps")
     with joined(local_device(options.device)) as processes:
         loop = _Loop(recipe, found, folder, options, processes, stopped)
-        if taken := loop.open():
-            (say if taken.whole else warn)(str(taken))
-        yield from loop.steps()
+        loop.open(warn, say)
+        yield from loop.steps(warn)
+
+
+@dataclass(frozen=True)
+class _Decision:
+    """What all processes do after a step.
+
+    Attributes:
+        halt: Whether the run stops here.
+        measure: Whether it is measured.
+        save: Whether a checkpoint is written.
+    """
+
+    halt: bool
+    measure: bool
+    save: bool
 
 
 class _Loop:
@@ -148,213 +119,204 @@ class _Loop:
         processes: Processes,
         stopped: Callable[[], bool],
     ) -> None:
-        self.recipe, self.run, self.processes, self.options, self.stopped = recipe, run, processes, options, stopped
+        self.recipe, self.data, self.run, self.options = recipe, data, run, options
+        self.processes, self.stopped = processes, stopped
+        self.share = Share(data.samples, processes.rank, processes.size)
         self.plan = Plan.of(recipe, len(data.samples), processes.size)
-        self.training = Training(
-            recipe, self.plan, processes.device, processes, data=data.digest, compiled=options.compiled
-        )
-        self.data = on_gpu(data, processes.device)
-        self.share = Share(self.data.samples, processes.rank, processes.size)
-        self.unrestored: list[Score] = []
-        self.began = time.monotonic()
-        self.drawn = -math.inf
-        self.pace = _Pace()
+        self.windows = Windows(recipe, self.plan)
+        self.clock = Clock(self.plan.minutes, options.max_minutes, options.began)
+        self.step = Step(recipe, self.plan.stage(0), processes.device, processes)
+        self.state = State()
+        self.measuring = Measuring(recipe, data, processes.device, processes)
+        self.digest = f"{data.digest}, {processes.size} processes" if processes.size > 1 else data.digest
+        self.logged = (0, 0.0, 0.0)
 
-    def steps(self) -> Iterator[Progress]:
-        state = "stopped"
+    def open(self, warn: Callable[[str], None], say: Callable[[str], None]) -> None:
+        """Make the run ready for its next step; what does not fit together shows before anything is written."""
+        step, options, costs = self.step, self.options, self.clock.costs
+        if options.start and (taken := step.start_from(options.start)):
+            (say if taken.whole else warn)(str(taken))
+        if self.recipe.training.precision == "bf16" and not step.bf16:
+            say("computing in float32: this processor has no bfloat16 of its own")
+        with self._memory():
+            if options.resume:
+                self.state = load_checkpoint(self.run.checkpoint, step, self.plan, self.digest)
+            else:
+                self.windows.check()
+                step.rehearse(self.share[0])
+            costs["measure"], costs["final"] = self.measuring.expected(step.result)
+        if self.processes.first:
+            self.run.go_on(self.state.step) if options.resume else self.run.begin(self.recipe)
+        self._checkpoint()
+        costs["weights"] = costs["checkpoint"]
+        self._draw("running")
+        self.processes.wait()
+
+    def steps(self, warn: Callable[[str], None]) -> Iterator[Progress]:
+        """Take the steps that are left."""
+        outcome = "stopped"
         try:
-            yield from self._train()
-            state = "finished" if self.training.done >= 1 else state
+            with closing(self._taking(warn)) as taking:
+                self.clock.start(self.state.seconds, self.state.share)
+                self.logged = self.state.step, self.clock.working, taking.waited
+                yield from self._train(taking)
+            if self.done >= 1:
+                if self.processes.first:
+                    self.run.save_weights(self.run.weights, self.step, self.data.name, self.state.step)
+                outcome = "finished"
         finally:
-            if self.processes.first:
-                draw_run(self.run, state)
-        if state == "finished":
-            if self.processes.first:
-                self.run.save_weights(self.run.weights, self.training, self.data.name)
+            self._draw(outcome)
+        if outcome == "finished":
             self.processes.wait()
             yield self._progress({})
 
-    def open(self) -> Taken | None:
-        """Make the run ready for its next step, and return what it begins with if that is earlier weights."""
-        training, options = self.training, self.options
-        taken = training.start_from(options.start) if options.start else None
-        if options.resume:
-            training.load(self.run.checkpoint)
-        else:
-            training.rehearse(self.share[0])  # what does not fit together shows before anything is written
-        if self.processes.first:
-            self.run.go_on(training.step) if options.resume else self.run.begin(training)
-        self.processes.wait()
-        return taken
+    @property
+    def done(self) -> float:
+        """Share of the run that is done."""
+        return self.plan.done(self.state.step, self.state.share)
 
-    def _train(self) -> Iterator[Progress]:
-        training, accumulate = self.training, self.recipe.optimizer.accumulate
-        pinned = training.device.type == "cuda"
-        with closing(batches(self.share, training.step * accumulate, self.options.workers, pinned)) as loader:
-            while training.done < 1:
-                if training.step == training.stage.first and training.step:
-                    training.next_stage(self._clustered())
-                with self.pace.waiting():
-                    taken = list(itertools.islice(loader, accumulate))
-                self._advance(taken)
-                halt = self._agree()
-                yield self._progress(self._loss_record())
-                if self._measurement_is_due():
-                    yield self._progress(self._measure())
-                if training.step % self.recipe.training.checkpoint_every == 0 or training.done >= 1 or halt:
-                    self._checkpoint()
-                if halt and training.done < 1:
-                    return
+    def _taking(self, warn: Callable[[str], None]) -> Taking:
+        """Return what takes the steps: on a GPU with data and all, if the data allows."""
+        if self.step.device.type == "cuda":
+            why = obstacle(self.data.samples)
+            try:
+                if not why:
+                    return OnDevice(self.step, Gathered.of(self.share, self.step.device), warn)
+            except torch.OutOfMemoryError:
+                why = "the GPU has no room for the pictures"
+            warn(f"batches are made on the CPU: {why}")
+        return FromLoader(self.step, self.share, self.state.step, self.options.workers)
+
+    def _train(self, taking: Taking) -> Iterator[Progress]:
+        state = self.state
+        if self.plan.measured_at(state.step) and state.measured < state.step:
+            yield self._progress(self._measure())  # there was no time for it before the run stopped
+        while self.done < 1:
+            stage = self.plan.stage(state.step)
+            if state.step == stage.first and state.step:
+                self.step.next_stage(stage, self._clustered())
+                state.history.clear()
+            with self._memory():
+                rate = self._learning_rate()
+                self.step.prepare(state.step, self.windows.counting(state.step), rate)
+                taking()
+            state.step += 1
+            if self.step.device.type == "cpu":  # elsewhere this would be waiting
+                self.step.check()
+            decision = self._decide()
+            yield self._progress(self._losses(rate, taking.waited))
+            if decision.measure:
+                yield self._progress(self._measure())
+            if decision.save:
+                self._checkpoint()
+            if self.processes.first and self.clock.due("page", _DRAWING, _REDRAWN_AFTER):
+                self._draw("running")
+            if decision.halt:
+                return
+
+    def _learning_rate(self) -> float:
+        """Return the learning rate of the coming step."""
+        state, stage = self.state, self.plan.stage(self.state.step)
+        done = self.plan.done_of_stage(state.step, state.share)
+        factor = self.recipe.schedule.factor(state.step - stage.first, done, state.history)
+        return self.recipe.optimizer.learning_rate * factor
+
+    def _decide(self) -> _Decision:
+        """Settle what all processes do now, by the clock of the first one and by what any of them was asked."""
+        state, clock, plan = self.state, self.clock, self.plan
+        clock.stepped()
+        state.seconds = clock.seconds
+        by_step = plan.measured_at(state.step) and bool(self.data.pairs)
+        told = [0.0] * 4
+        if self.processes.first:
+            now_and_then = clock.due("measure", _MEASURING, 60 * (plan.minutes or math.inf) / MEASUREMENTS)
+            told = [
+                clock.share,
+                clock.late(*["measure"] * by_step),
+                now_and_then and clock.share < 1 - 0.5 / MEASUREMENTS and not clock.late("measure"),
+                clock.due("checkpoint", _SAVING, _SAVED_AFTER),
+            ]
+        state.share, late, by_time, due, asked = self.processes.agree(*told, self.stopped())
+        ends, every = self.done >= 1, self.recipe.training.checkpoint_every
+        halt = bool(late or asked)
+        measure = bool(self.data.pairs) and (ends or (not halt and bool(by_step or by_time)))
+        save = state.step % every == 0 if every else bool(due)
+        return _Decision(halt, measure, save or ends or halt)
+
+    def _losses(self, rate: float, waited: float) -> Record:
+        """Return a record of the losses since the last one if it is time for one."""
+        step, state, clock = self.step, self.state, self.clock
+        if state.step % self.recipe.training.log_every and self.done < 1:
+            return {}
+        means = step.read()
+        record: Record = {"step": state.step, "epoch": self.plan.epoch(state.step - 1)}
+        record |= {"loss": sum(means), "learning_rate": rate}
+        if len(means) > 1:
+            record["terms"] = dict(zip(self.windows.terms(step.counting), means, strict=True))
+        if len(self.plan.stages) > 1:
+            record["stage"] = self.plan.stage(state.step - 1).name
+        now = state.step, clock.working, waited
+        steps, seconds, waiting = (after - before for after, before in zip(now, self.logged, strict=True))
+        self.logged = now
+        record["steps_per_second"] = round(steps / max(seconds, 1e-9), 3)
+        record["waiting"] = round(waiting / max(seconds, 1e-9), 3)
+        return self._log(record | {"minutes": round(clock.seconds / 60, 3)})
+
+    def _measure(self) -> Record:
+        """Measure what the steps have come to."""
+        step, state, best = self.step, self.state, self.recipe.validation.best
+        step.check()
+        counting = self.windows.counting(state.step - 1)
+        with self.clock.aside("final" if self.done >= 1 else "measure"), self._memory():
+            found = self.measuring(step.result, counting, last=self.done >= 1)
+            if self.processes.first:
+                draw_samples(self.run, state.step, found.samples)
+        state.history.append(("+".join(self.windows.terms(counting)), found.loss))
+        state.measured = state.step
+        value = found.report.mean("model", best)
+        if value > state.best:
+            state.best = value
+            if self.processes.first:
+                self.run.save_weights(self.run.best, step, self.data.name, state.step)
+        return self._log({"step": state.step, **found.record()})
+
+    def _checkpoint(self) -> None:
+        self.step.check()
+        with self.clock.aside("checkpoint"):
+            if self.processes.first:
+                save_checkpoint(self.run.checkpoint, self.state, self.step, self.digest)
+                self.run.save_weights(self.run.latest, self.step, self.data.name, self.state.step)
+
+    def _draw(self, outcome: str) -> None:
+        with self.clock.aside("page"):
+            if self.processes.first:
+                draw_run(self.run, outcome)
 
     def _clustered(self) -> Iterator[Tensor]:
         """Give the low-quality images of samples drawn from all pictures; the same in every process."""
         samples, size = self.data.samples, self.recipe.data.batch
         count = min(len(samples), _CLUSTERED)
         for start in range(0, count, size):
-            yield samples.batch(range(start, min(start + size, count)))[0].to(self.training.device)
+            yield samples.batch(range(start, min(start + size, count)))[0].to(self.step.device)
 
-    def _advance(self, taken: list[Batch]) -> None:
+    @contextmanager
+    def _memory(self) -> Iterator[None]:
+        """Tell of memory that runs out in words."""
         try:
-            self.rate = self.training.learning_rate
-            self.training.advance(taken)
-        except ComputeError as error:
-            path = self.run.save_offending(self.training.step + 1, self.processes.rank, taken)
-            error.hint = f"lower optimizer.learning_rate; the last checkpoint is intact, the batch is in {path}"
-            raise
+            yield
         except RuntimeError as error:
             if not is_out_of_memory(error):
                 raise
             raise ComputeError(
-                f"step {self.training.step + 1}: out of memory",
+                f"step {self.state.step + 1}: out of memory",
                 hint="a smaller data.batch needs less, and optimizer.accumulate makes up for it",
             ) from error
-
-    def _agree(self) -> bool:
-        """Settle between all processes how long the step took, and return whether the run is to stop now."""
-        late = self.processes.first and time.monotonic() - self.began > 60 * self.options.max_minutes
-        self.lasted, asked = self.processes.agree(self.pace.stepped(), float(self.stopped() or late))
-        self.training.seconds += self.lasted
-        return asked > 0
-
-    def _loss_record(self) -> Record:
-        """Return a record of the losses since the last one if it is time for one."""
-        training = self.training
-        if training.step % self.recipe.training.log_every and training.done < 1:
-            return {}
-        counting = training.losses[-1][0]
-        alike = [values for counted, values in training.losses if counted == counting]
-        means = [sum(column) / len(alike) for column in zip(*alike, strict=True)]
-        record: Record = {"step": training.step, "epoch": self.plan.epoch(training.step - 1)}
-        record |= {"loss": sum(means), "learning_rate": self.rate}
-        if len(means) > 1:
-            record["terms"] = dict(zip(training.terms(counting), means, strict=True))
-        if len(self.plan.stages) > 1:
-            record["stage"] = self.plan.stage(training.step - 1).name
-        training.losses.clear()
-        return self._log(record | self.pace.taken() | {"minutes": round(training.seconds / 60, 3)})
-
-    def _measurement_is_due(self) -> bool:
-        training, every = self.training, self.plan.measured_every
-        if not self.data.pairs:
-            return False
-        if every is None:  # time ends the run: ten measurements, spread evenly over it
-            return int(10 * training.done) > int(10 * self.plan.done(0, training.seconds - self.lasted))
-        return training.step % every == 0 or training.done >= 1
-
-    def _measure(self) -> Record:
-        """Measure the averaged weights on what was held out, shared out among the processes."""
-        training, validation = self.training, self.recipe.validation
-        rank, size = self.processes.rank, self.processes.size
-        counting = training.counting(training.step - 1)
-        with training.averaged() as model:
-            made = (make() for make in self.data.held_out_batches()[rank::size])
-            mine = [(training.loss_of(batch, counting), len(batch[0])) for batch in made]
-            scores, samples = self._scores(Restorer(model, device=training.device, precision="fp32"))
-        if self.processes.first:
-            draw_samples(self.run, training.step, samples)
-        losses = [loss for part in self.processes.gather(mine) for loss in part]
-        mean = sum(loss * count for loss, count in losses) / sum(count for _, count in losses)
-        training.history.append(("+".join(training.terms(counting)), mean))
-        report = Report([s for part in self.processes.gather(scores) for s in part], validation.protocol)
-        means = {f"{m.method}_{m.metric}": round(m.value, 4) for m in report.means() if math.isfinite(m.value)}
-        record = {"step": training.step, "protocol": report.protocol, "held_out_loss": mean, **means}
-        value = report.mean("model", validation.best)
-        if value > training.best:
-            training.best = value
-            if self.processes.first:
-                self.run.save_weights(self.run.best, training, self.data.name)
-        logged = self._log(record)
-        self.pace.skip()
-        return logged
-
-    def _scores(self, restorer: Restorer) -> tuple[list[Score], list[Sample]]:
-        """Score this process's pairs, unrestored only once in a run, and keep some pictures to show."""
-        validation = self.recipe.validation
-        samples: list[Sample] = []
-        metrics = tuple(dict.fromkeys(("psnr", "ssim", validation.best)))
-        scores: list[Score] = []
-        first = not self.unrestored
-        for pair in self.data.pairs[self.processes.rank :: self.processes.size]:
-            lq, gt = pair.load()
-            restored = restorer.restore_tensor(lq)
-            loaded = Pair(pair.name, lambda both=(lq, gt): both, pair.scale)  # type: ignore[misc]
-            if first:
-                self.unrestored += evaluate(baselines(pair.scale), [loaded], validation.protocol, metrics)
-            done = {"model": lambda _, result=restored: result}
-            scores += evaluate(done, [loaded], validation.protocol, metrics)
-            if len(samples) < SHOWN:
-                samples.append((lq, restored, gt))
-        return [*self.unrestored, *scores], samples
-
-    def _checkpoint(self) -> None:
-        if self.processes.first:
-            self.training.save(self.run.checkpoint)
-        self.pace.skip()
 
     def _log(self, record: Record) -> Record:
         if self.processes.first:
             self.run.record(record)
             self.options.watch(record)
-            if time.monotonic() - self.drawn > _REDRAWN_AFTER:
-                draw_run(self.run, "running")
-                self.drawn = time.monotonic()
         return record
 
     def _progress(self, record: Record) -> Progress:
-        return Progress(self.training.step, self.plan.steps, self.training.done, record)
-
-
-class _Pace:
-    """How fast steps are taken, and how much of their time is spent waiting for data."""
-
-    def __init__(self) -> None:
-        self.mark = time.monotonic()
-        self.steps, self.seconds, self.waited = 0, 0.0, 0.0
-
-    @contextmanager
-    def waiting(self) -> Iterator[None]:
-        """Count the time of the block as waiting."""
-        began = time.monotonic()
-        yield
-        self.waited += time.monotonic() - began
-
-    def stepped(self) -> float:
-        """Return the seconds since the last step, or since the last pause."""
-        now = time.monotonic()
-        lasted, self.mark = now - self.mark, now
-        self.steps += 1
-        self.seconds += lasted
-        return lasted
-
-    def skip(self) -> None:
-        """Leave out what has happened since the last step."""
-        self.mark = time.monotonic()
-
-    def taken(self) -> Record:
-        """Return steps per second and the share of time spent waiting since the last record."""
-        record = {
-            "steps_per_second": round(self.steps / max(self.seconds, 1e-9), 3),
-            "waiting": round(self.waited / max(self.seconds, 1e-9), 3),
-        }
-        self.steps, self.seconds, self.waited = 0, 0.0, 0.0
-        return record
+        return Progress(self.state.step, self.plan.steps, self.done, record)

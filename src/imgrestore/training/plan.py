@@ -9,7 +9,7 @@ from imgrestore.errors import RecipeError
 from imgrestore.models.contract import RestorationModel
 from imgrestore.recipes.recipe import Recipe
 
-_MEASUREMENTS = 10
+MEASUREMENTS = 10
 """How often a run is measured if the recipe does not say."""
 
 
@@ -39,7 +39,7 @@ class Plan:
         samples: Samples in an epoch.
         samples_per_step: Samples that all processes together see in a step.
         minutes: Wall-clock time of the run, if that is what ends it.
-        measured_every: Steps between measurements, or None for minutes that decide.
+        measured_every: Steps between measurements, or None if time ends the run and decides about them.
     """
 
     stages: tuple[Stage, ...]
@@ -75,8 +75,10 @@ class Plan:
         every = validation.every
         if validation.every_epochs is not None:
             every = max(1, round(validation.every_epochs * samples / per_step))
-        if every is None and stages[-1].last is not None:
-            every = math.ceil(stages[-1].last / _MEASUREMENTS)
+        if stages[-1].last is None:
+            every = None
+        elif every is None:
+            every = math.ceil(stages[-1].last / MEASUREMENTS)
         return cls(tuple(stages), samples, per_step, training.minutes, every)
 
     @property
@@ -96,14 +98,18 @@ class Plan:
         """Return the first step, counted from 0, that belongs to an epoch, counted from 1."""
         return math.ceil((epoch - 1) * self.samples / self.samples_per_step)
 
-    def done(self, step: int, seconds: float) -> float:
-        """Return the share of the whole run that is done after some steps and seconds."""
-        return min(1.0, seconds / (60 * self.minutes)) if self.minutes else step / (self.steps or 1)
+    def done(self, step: int, share: float) -> float:
+        """Return the share of the whole run that is done after some steps, and a share of its time if that ends it."""
+        return share if self.steps is None else step / self.steps
 
-    def done_of_stage(self, step: int, seconds: float) -> float:
+    def done_of_stage(self, step: int, share: float) -> float:
         """Return the share of a step's stage that is done."""
         stage = self.stage(step)
-        return self.done(step, seconds) if stage.last is None else (step - stage.first) / (stage.last - stage.first)
+        return share if stage.last is None else (step - stage.first) / (stage.last - stage.first)
+
+    def measured_at(self, step: int) -> bool:
+        """Return whether a run of a number of steps is measured after one of them."""
+        return bool(self.measured_every) and step > 0 and (step % (self.measured_every or 1) == 0 or step == self.steps)
 
 
 def check_stages(recipe: Recipe, model: RestorationModel) -> None:

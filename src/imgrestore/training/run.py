@@ -5,6 +5,7 @@
     recipe.toml               every setting spelled out; trains the same run
     log.jsonl                 one record per line: losses, learning rate, pace, measurements
     checkpoint.safetensors    everything needed to go on
+    latest.safetensors        weights at the last checkpoint
     best.safetensors          weights of the best measurement so far
     <recipe>.safetensors      weights of the finished run
     samples/step-….png        degraded, restored and true crops at every measurement
@@ -19,18 +20,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import save
-from torch import Tensor
-
 from imgrestore import __version__
 from imgrestore.cards import Card
 from imgrestore.datasets.folder import CHECKPOINT
-from imgrestore.datasets.samples import Batch
 from imgrestore.devices import describe_device
 from imgrestore.errors import OutputError, UsageError
 from imgrestore.files import remove_leftovers, write_atomically
 from imgrestore.recipes.recipe import Recipe
-from imgrestore.training.state import Training
+from imgrestore.training.step import Step
 from imgrestore.weights import save_weights
 
 Record = dict[str, Any]
@@ -64,6 +61,11 @@ class Run:
         return self.folder / CHECKPOINT
 
     @property
+    def latest(self) -> Path:
+        """Weights at the last checkpoint."""
+        return self.folder / "latest.safetensors"
+
+    @property
     def best(self) -> Path:
         """Weights of the best measurement."""
         return self.folder / "best.safetensors"
@@ -88,16 +90,15 @@ class Run:
                 f"{self.folder}: already holds a run", hint="add --resume to go on, or give another --output folder"
             )
 
-    def begin(self, training: Training) -> None:
-        """Make the folder with the recipe and a checkpoint of step 0."""
+    def begin(self, recipe: Recipe) -> None:
+        """Make the folder with the recipe."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OutputError(f"{self.folder}: cannot be made ({error.strerror})") from None
         remove_leftovers(self.folder)
-        write_atomically(self.recipe, training.recipe.to_toml().encode())
+        write_atomically(self.recipe, recipe.to_toml().encode())
         self.log.unlink(missing_ok=True)
-        training.save(self.checkpoint)
 
     def go_on(self, step: int) -> None:
         """Clean up after an interrupted run: records beyond the checkpoint, whose steps are taken again."""
@@ -119,31 +120,16 @@ class Run:
                 found.append(json.loads(line))
         return found
 
-    def save_weights(self, path: Path, training: Training, data: str) -> None:
-        """Write the averaged weights with their card."""
-        recipe = training.recipe
-        with training.averaged() as model:
-            tensors = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-        save_weights(path, tensors, _card(recipe, training, data))
-
-    def save_offending(self, step: int, rank: int, batches: list[Batch]) -> Path:
-        """Write the batches of a step that went wrong, for whoever wants to know why."""
-        tensors: dict[str, Tensor] = {}
-        for i, (lq, gt) in enumerate(batches):
-            tensors |= {f"{i}.lq": lq.detach().cpu().contiguous(), f"{i}.gt": gt.detach().cpu().contiguous()}
-        path = self.folder / f"offending-step-{step}{f'-process-{rank}' if rank else ''}.safetensors"
-        write_atomically(path, save(tensors))
-        return path
-
-
-def _card(recipe: Recipe, training: Training, data: str) -> Card:
-    return Card(
-        model=recipe.model_name,
-        dimensions=recipe.dimensions,
-        recipe=recipe.to_table(),
-        data=data,
-        licence=recipe.licence,
-        version=__version__,
-        steps=training.step,
-        device=describe_device(training.device),
-    )
+    def save_weights(self, path: Path, step: Step, data: str, steps: int) -> None:
+        """Write the weights that a number of steps have come to, with their card."""
+        card = Card(
+            model=step.recipe.model_name,
+            dimensions=step.recipe.dimensions,
+            recipe=step.recipe.to_table(),
+            data=data,
+            licence=step.recipe.licence,
+            version=__version__,
+            steps=steps,
+            device=describe_device(step.device),
+        )
+        save_weights(path, step.result.state_dict(), card)
