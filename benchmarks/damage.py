@@ -1,0 +1,154 @@
+"""What real files suffer, undone: by no model, by classical filters, by every model that keeps the size.
+
+    python benchmarks/damage.py TEST [--sets McMaster B100] [--max-images 6] [--models unet-denoise] [--json FILE]
+
+``TEST`` holds folders of ground truth, which is damaged in every way below and rounded to 8 bits, and may hold folders
+of pairs, ``NAME_noise.png`` beside ``NAME_gt.png``, which are taken as they are. Prints mean PSNR (protocol ``rgb``) in
+Markdown. The classical column is told the truth: of one call of each of OpenCV's filters it shows the one setting that
+is best on average for the damage. In brackets stands the share of images that come out worse by more than 0.05 dB.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import mean
+
+from torch import Tensor
+
+from imgrestore.api import load_model
+from imgrestore.cards import shipped, weights_folder
+from imgrestore.catalogue import choose
+from imgrestore.codecs import find_images, read_image
+from imgrestore.degradations import opencv
+from imgrestore.engine import Restorer
+from imgrestore.evaluation import Pair, evaluate, parse_degradation, to_tensor
+from imgrestore.report import markdown
+
+DAMAGE = {
+    "none": [],
+    "white noise 5": ["gaussian:sigma=0.0196"],
+    "white noise 25": ["gaussian:sigma=0.098"],
+    "white noise 50": ["gaussian:sigma=0.196"],
+    "white noise 75": ["gaussian:sigma=0.294"],
+    "photons, 40 of white": ["poisson:peak=40"],
+    "grain 20, 1 px": ["grain:sigma=0.078,size=1,one_plane=1"],
+    "grain 20, 2 px": ["grain:sigma=0.078,size=2,one_plane=1"],
+    "colour grain 15, 1.5 px": ["grain:sigma=0.059,size=1.5,one_plane=0"],
+    "colour blotches 18, 3 px": ["chroma-noise:luma=0,chroma=0.07,grain=3"],
+    "camera, ISO 800": ["camera:iso=800,sensor=6e-5"],
+    "camera, ISO 6400": ["camera:iso=6400,sensor=6e-5"],
+    "JPEG 10": ["jpeg:quality=10"],
+    "JPEG 20": ["jpeg:quality=20"],
+    "JPEG 40": ["jpeg:quality=40"],
+    "JPEG 70": ["jpeg:quality=70"],
+    "JPEG 30, cropped, JPEG 75": ["jpeg:quality=30,cropped=1", "jpeg:quality=75"],
+    "impulses, 3 %": ["impulse:amount=0.03,random_valued=0,per_channel=0"],
+    "impulses, 10 %": ["impulse:amount=0.1,random_valued=0,per_channel=0"],
+    "scratches": ["scratches:density=1"],
+    "noise 15, JPEG 50": ["gaussian:sigma=0.059", "jpeg:quality=50"],
+    "print, 5 px": ["halftone:pitch=5,black=0"],
+}
+"""What happens to the images, in order, as ``evaluate --degrade`` takes it."""
+
+FILTERS: dict[str, Callable[[opencv.Picture], opencv.Picture]] = {
+    **{f"median {size}": lambda picture, size=size: opencv.median(picture, size) for size in (3, 5)},  # type: ignore[misc]
+    **{
+        f"bilateral {sigma}": lambda picture, sigma=sigma: opencv.bilateral(picture, 9, sigma, 3)  # type: ignore[misc]
+        for sigma in (15, 40, 80)
+    },
+    **{
+        f"non-local means {strength}": lambda picture, strength=strength: opencv.non_local_means(picture, strength)  # type: ignore[misc]
+        for strength in (3, 6, 12, 20, 30)
+    },
+}
+"""One call each of a classical filter, on 8-bit pictures."""
+
+WORSE = 0.05
+"""Decibels by which a result may be below its input before it counts as worse."""
+
+
+def damaged_pairs(images: Sequence[Path], damage: Sequence[str]) -> list[Pair]:
+    """Return pairs of a damaged image and its ground truth."""
+    parts = [parse_degradation(each) for each in [*damage, "quantize"]]
+    return [Pair.degraded(path.name, lambda path=path: read_image(path).rgb8(), parts, 1) for path in images]  # type: ignore[misc]
+
+
+def real_pairs(folder: Path) -> list[Pair]:
+    """Return the pairs that a folder holds as files."""
+    found = []
+    for truth in sorted(folder.glob("*_gt.png")):
+        noisy = truth.with_name(truth.name.replace("_gt", "_noise"))
+        found.append(Pair(noisy.stem, lambda both=(noisy, truth): _read(*both), 1))  # type: ignore[misc]
+    return found
+
+
+def _read(noisy: Path, truth: Path) -> tuple[Tensor, Tensor]:
+    return to_tensor(read_image(noisy).rgb8()), to_tensor(read_image(truth).rgb8())
+
+
+def by_filter(name: str) -> Callable[[Tensor], Tensor]:
+    """Return a classical filter that takes a tensor (3, H, W)."""
+    return lambda lq: opencv.each_picture(lq[None], lambda _, picture: FILTERS[name](picture))[0]
+
+
+def restorers(wanted: Sequence[str] | None) -> dict[str, Restorer]:
+    """Return the models asked for, names or weights files; by default all shipped ones that keep the size."""
+    kept = [
+        name
+        for (name, scale), path in shipped().items()
+        if path.parent == weights_folder() and scale == 1 and choose(name).entry.task in ("denoise", "deblur")
+    ]
+    return {Path(name).stem: load_model(name) for name in wanted or kept}
+
+
+def measure(pairs: Sequence[Pair], models: dict[str, Restorer]) -> dict[str, list[float]]:
+    """Return the PSNR of every image by every method, that of the best classical filter among them."""
+    methods: dict[str, Callable[[Tensor], Tensor]] = {"input": lambda lq: lq}
+    methods |= {name: by_filter(name) for name in FILTERS}
+    methods |= {name: restorer.restore_tensor for name, restorer in models.items()}
+    found: dict[str, list[float]] = defaultdict(list)
+    for number, pair in enumerate(pairs):
+        print(f"\r{number + 1} of {len(pairs)}", end="", file=sys.stderr)
+        lq, gt = pair.load()
+        loaded = Pair(pair.name, lambda both=(lq, gt): both, 1)  # type: ignore[misc]
+        for score in evaluate(methods, [loaded], "rgb", ("psnr",)):
+            found[score.method].append(score.value)
+    best = max(FILTERS, key=lambda name: mean(found[name]))
+    return {"input": found["input"], "classical": found[best], **{name: found[name] for name in models}}
+
+
+def cell(values: Sequence[float], unrestored: Sequence[float]) -> str:
+    """Show a mean, and how many images are worse than they came."""
+    worse = mean(value < before - WORSE for value, before in zip(values, unrestored, strict=True))
+    return f"{mean(values):.2f}" + (f" ({100 * worse:.0f} %)" if worse else "")
+
+
+def main() -> None:
+    """Measure what is asked for."""
+    parser = argparse.ArgumentParser(description="Measure the models on damage as real files have it.")
+    parser.add_argument("folder", type=Path, metavar="TEST", help="folder of test sets")
+    parser.add_argument("--sets", nargs="+", default=["McMaster", "B100"], help="ground truth; pairs are taken always")
+    parser.add_argument("--damage", nargs="+", choices=list(DAMAGE), default=list(DAMAGE), help="only these")
+    parser.add_argument("--max-images", type=int, default=18, help="images of each set")
+    parser.add_argument("--models", nargs="+", help="names or weights files")
+    parser.add_argument("--json", type=Path, help="file to write the PSNR of every image to")
+    args = parser.parse_args()
+    models = restorers(args.models)
+    images = [path for name in args.sets for path in find_images(args.folder / name)[: args.max_images]]
+    columns = {folder.parent.name: real_pairs(folder.parent) for folder in sorted(args.folder.glob("*/01_gt.png"))}
+    columns |= {name: damaged_pairs(images, DAMAGE[name]) for name in args.damage}
+    found = {name: measure(pairs, models) for name, pairs in columns.items()}
+    if args.json:
+        args.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    methods = ["input", "classical", *models]
+    rows = [[name, *(cell(each[method], each["input"]) for method in methods)] for name, each in found.items()]
+    print("\r" + markdown([["damage", *methods], *rows]))
+
+
+if __name__ == "__main__":
+    main()
