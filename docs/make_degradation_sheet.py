@@ -27,6 +27,7 @@ from imgrestore.degradations.contract import Degradation
 from imgrestore.files import replacing
 from imgrestore.image import Image
 from imgrestore.parts import RecipeTable
+from imgrestore.streams import Streams
 
 DOCS = Path(__file__).parent
 
@@ -55,14 +56,17 @@ probability = 0.5
 * **Numbers are drawn anew for each image.** A setting that is a range, such as `[1, 4]`, is drawn evenly between its
   ends (where a degradation draws otherwise, its text says so); a single number stands for itself.
 * **`probability`**, which all of them have, is the share of the images that it happens to; it is 1 by default.
-* **Everything is repeatable.** All chance comes from one seeded generator, so the same seed gives the same images.
+* **Everything is repeatable.** Each image has a stream of random numbers of its own, so the same seed and number give
+  the same image, whatever others are in its batch, on the CPU as on a GPU (but for roundings).
 * **Any image will do:** grey or RGB, of any size. Values are on the scale from 0 (black) to 1 (white); "grey levels"
   are steps of 1 / 255. No blur shifts an image, and what it needs from beyond the edges is the image mirrored there.
-* **They work where the images are,** on a GPU as well. Only `bilateral`, `median-blur`, `jpeg` and `webp` (and the
-  files that `two-pass` makes) are computed on the CPU, by OpenCV.
+* **They work where the images are,** on a GPU for the whole batch at once and without waiting for it. On the CPU,
+  `jpeg` (also within `two-pass`), `median-blur` and `bilateral` are left to OpenCV, which is many times as fast there
+  and gives the same but for roundings. Only `webp` is OpenCV's everywhere, and takes images off a GPU: its blocks are
+  predicted from each other, one after the other, which leaves a GPU nothing to do at once.
 
-From Python: `Defocus(radius=(1, 4))(image, generator)` with `image` a float tensor (N, C, H, W) in [0, 1] and
-`generator` a `torch.Generator`. To add one, add a file to `src/imgrestore/degradations/`.
+From Python: `Defocus(radius=(1, 4))(image, Streams.seeded(7, range(len(image))))` with `image` a float tensor (N, C, H,
+W) in [0, 1] and `Streams` from `imgrestore.streams`. To add one, add a file to `src/imgrestore/degradations/`.
 
 ![Every degradation on the same small crop, each pixel shown as four](images/degradations.png)
 
@@ -252,7 +256,7 @@ def sheet() -> NDArray[np.uint8]:
     cells = {"original": pixels}
     for name in (name for names in sections().values() for name in names if name not in NOT_SHOWN):
         part = Degradation.model_validate({"kind": name, **SHOWN.get(name, {})})
-        degraded = (part(crop, torch.Generator().manual_seed(7)).clamp(0, 1) * 255).round().byte()
+        degraded = (part(crop, Streams.seeded(7)).clamp(0, 1) * 255).round().byte()
         cells[name] = degraded[0].permute(1, 2, 0).numpy()
     rows = -(-len(cells) // COLUMNS)
     width, height = SIDE * ZOOM + GAP, SIDE * ZOOM + LINE + GAP
