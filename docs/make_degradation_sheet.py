@@ -56,15 +56,17 @@ probability = 0.5
 * **Numbers are drawn anew for each image.** A setting that is a range, such as `[1, 4]`, is drawn evenly between its
   ends (where a degradation draws otherwise, its text says so); a single number stands for itself.
 * **`probability`**, which all of them have, is the share of the images that it happens to; it is 1 by default.
-* **Everything is repeatable.** All chance comes from seeded streams of random numbers, one for each image: the same
-  seed gives the same images, on the CPU as on a GPU, whatever others are in their batch.
+* **Everything is repeatable.** Each image has a stream of random numbers of its own, so the same seed and number give
+  the same image, whatever others are in its batch, on the CPU as on a GPU (but for roundings).
 * **Any image will do:** grey or RGB, of any size. Values are on the scale from 0 (black) to 1 (white); "grey levels"
   are steps of 1 / 255. No blur shifts an image, and what it needs from beyond the edges is the image mirrored there.
-* **They work where the images are,** on a GPU as well. Only `bilateral`, `median-blur`, `jpeg` and `webp` (and the
-  files that `two-pass` makes) are computed on the CPU, by OpenCV.
+* **They work where the images are,** on a GPU for the whole batch at once and without waiting for it. On the CPU,
+  `jpeg` (also within `two-pass`), `median-blur` and `bilateral` are left to OpenCV, which is many times as fast there
+  and gives the same but for roundings. Only `webp` is OpenCV's everywhere, and takes images off a GPU: its blocks are
+  predicted from each other, one after the other, which leaves a GPU nothing to do at once.
 
-From Python: `Defocus(radius=(1, 4))(image, Streams.seeded(1, range(N)))` with `image` a float tensor (N, C, H, W) in
-[0, 1] and `Streams` from `imgrestore.streams`. To add one, add a file to `src/imgrestore/degradations/`.
+From Python: `Defocus(radius=(1, 4))(image, Streams.seeded(7, range(len(image))))` with `image` a float tensor (N, C, H,
+W) in [0, 1] and `Streams` from `imgrestore.streams`. To add one, add a file to `src/imgrestore/degradations/`.
 
 ![Every degradation on the same small crop, each pixel shown as four](images/degradations.png)
 
@@ -74,6 +76,7 @@ The crop is from [circuit.jpg](images/circuit.jpg) (CC0), and some settings are 
 SECTIONS = {
     "Noise": (
         "gaussian",
+        "camera",
         "shot-read",
         "poisson",
         "chroma-noise",
@@ -108,6 +111,7 @@ SECTIONS = {
 
 SHOWN: dict[str, dict[str, Any]] = {
     "gaussian": {"sigma": 0.15},
+    "camera": {"iso": 12800, "sensor": 4e-5, "smoothed": 1},
     "shot-read": {"shot": 0.012},
     "poisson": {"peak": 30},
     "chroma-noise": {"luma": 0.03, "chroma": 0.08, "grain": 2},

@@ -33,7 +33,7 @@ from imgrestore.degradations.downsample import Downsample
 from imgrestore.degradations.gaussian import Gaussian
 from imgrestore.degradations.gaussian_blur import GaussianBlur
 from imgrestore.degradations.jpeg import Jpeg
-from imgrestore.degradations.median_blur import MedianBlur
+from imgrestore.degradations.median_blur import MedianBlur, median
 from imgrestore.degradations.motion_blur import MotionBlur
 from imgrestore.degradations.offset_wrap import OffsetWrap
 from imgrestore.degradations.poisson import Poisson
@@ -494,6 +494,17 @@ def test_median_and_bilateral_keep_edges(crop: Tensor) -> None:
     assert degraded(Bilateral(), flat).std() < 0.3 * flat.std()
     ours = degraded(Bilateral(diameter=5, sigma_colour=20, sigma_space=2), crop)
     assert (ours[0, :, 40, 50] * 255).round().tolist() == pytest.approx(slow_bilateral(crop, 40, 50), abs=1)
+
+
+def test_filters_of_neighbourhoods_are_the_same_on_tensors(crop: Tensor) -> None:
+    """What a GPU computes is what OpenCV does, to a level of 255, at any size and beside any edge."""
+    small = [noise(2, 3, 1, 1), noise(1, 1, 2, 7), noise(2, 1, 9, 5)]
+    for image in (crop[..., :40, :50], *small):
+        for size in (1, 3, 9):
+            assert torch.allclose(median(image, size), degraded(MedianBlur(size=size), image), atol=1e-6)
+        for part in (Bilateral(diameter=9), Bilateral(diameter=5, sigma_colour=20, sigma_space=2)):
+            differences = (part.by_tensors(image) - degraded(part, image)).abs() * 255
+            assert differences.max() < 1.01 and (differences > 0.5).float().mean() < 0.02
 
 
 def slow_bilateral(crop: Tensor, row: int, column: int) -> list[float]:

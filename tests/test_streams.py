@@ -140,6 +140,13 @@ def test_the_first_numbers_are_the_same_however_many_are_drawn() -> None:
         assert torch.equal(few, many[:, :7])
 
 
+def test_parts_of_images_have_streams_of_their_own() -> None:
+    few, many = Streams.seeded(13, range(3)).split(2), Streams.seeded(13, range(3)).split(9)
+    assert len(few) == 6 and len(many) == 27
+    assert torch.equal(few.normal(5).view(3, 2, 5), many.normal(50).view(3, 9, 50)[:, :2, :5])
+    assert abs(correlation(*Streams.seeded(14).split(2).normal(MANY))) < 5 / math.sqrt(MANY)
+
+
 def test_how_much_a_fork_gives_changes_nothing() -> None:
     streams, other = Streams.seeded(10, range(2)), Streams.seeded(10, range(2))
     streams.fork().normal(1000)

@@ -73,6 +73,10 @@ class Streams:
         """Return streams of their own, so that how much is drawn from them changes nothing for these."""
         return Streams(self._hashes(1)[:, 0])
 
+    def split(self, parts: int) -> Streams:
+        """Return streams for parts of each image, (N parts) of them; the first are the same however many there are."""
+        return Streams(self._hashes(parts).flatten())
+
     def pick(self, chosen: Tensor) -> Streams:
         """Return the streams of some images, by their numbers or a mask."""
         return Streams(self.keys[chosen], self._position)

@@ -81,11 +81,6 @@ class Camera(Degradation):
     compressed: Share = Field(0.7, description="share of the photos that are JPEG files")
     quality: Annotated[Range, within(1, 100)] = Field((80, 98), description="quality of these")
 
-    @property
-    def needs_cpu(self) -> bool:
-        """Whether JPEG files are made."""
-        return self.compressed > 0
-
     def degrade(self, image: Tensor, streams: Streams) -> Tensor:
         """Return the noisy photos, same shape, on 8-bit levels."""
         gt = image.float().clamp(0, 1).expand(-1, 3, -1, -1)

@@ -68,18 +68,9 @@ def mirrored(image: Tensor, sizes: Tensor, reach: int) -> Tensor:
 
 
 def white_noise(channels: int, canvas: Canvas, streams: Streams) -> Tensor:
-    """Draw standard normal numbers for each image (N, channels, *canvas), the same whatever canvas it stands on.
-
-    They are laid in squares that grow from the top left corner.
-    """
-    row, column, channel = (
-        torch.arange(length, dtype=torch.int32, device=streams.device) for length in (*canvas, channels)
-    )
-    row = row[:, None]
-    edge = torch.maximum(row, column)
-    place = (edge * edge + torch.where(column == edge, row, 2 * edge - column)) * channels + channel[:, None, None]
-    drawn = streams.normal(max(canvas) ** 2 * channels)
-    return drawn.index_select(1, place.flatten()).view(len(streams), channels, *canvas)
+    """Draw standard normal numbers for each image (N, channels, *canvas), the same whatever canvas it stands on."""
+    rows = streams.split(canvas[0] * channels).keys.view(len(streams), canvas[0], channels)
+    return Streams(rows.transpose(1, 2).flatten()).normal(canvas[1]).view(len(streams), channels, *canvas)
 
 
 def resize_each(

@@ -219,17 +219,21 @@ class TwoPass(Degradation):
 
     def degrade(self, image: Tensor, streams: Streams) -> Tensor:
         """Return (N, C, H / scale, W / scale)."""
+        first, second, end = self.draw(streams)
+        if image.is_cuda:
+            return self.together(image, first, second, end)
+        each = torch.arange(len(image)).chunk(len(image))
+        return torch.cat([self.together(image[i], first.of(i), second.of(i), end.of(i)) for i in each])
+
+    def draw(self, streams: Streams) -> tuple[Wear, Wear, End]:
+        """Draw what happens to photos."""
         end = End(
             file=streams.happens(0.5),
             kernel=streams.integers(len(_KERNELS)),
             ringing=streams.happens(self.ringing),
             sharp=Ringing().kernels(streams),
         )
-        first, second = self.first.draw(streams), self.second.draw(streams)
-        if image.is_cuda:
-            return self.together(image, first, second, end)
-        each = torch.arange(len(image)).chunk(len(image))
-        return torch.cat([self.together(image[i], first.of(i), second.of(i), end.of(i)) for i in each])
+        return self.first.draw(streams), self.second.draw(streams), end
 
     def together(self, image: Tensor, first: Wear, second: Wear, end: End) -> Tensor:
         """Return the same, all photos on one canvas: mostly empty, it would cost a CPU more than it gains."""
