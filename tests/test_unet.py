@@ -1,8 +1,13 @@
+from pathlib import Path
+
 import pytest
 import torch
 
 from conftest import random_model
+from imgrestore.cards import Card
 from imgrestore.models.unet import UNet, unet_denoise
+from imgrestore.training.beginning import take_over
+from imgrestore.weights import save_weights
 
 
 def test_it_begins_by_changing_next_to_nothing() -> None:
@@ -15,6 +20,15 @@ def test_a_flat_picture_is_treated_alike_up_to_its_corners() -> None:
     for colour in ((0.0, 0.0, 0.0), (1.0, 0.0, 0.0), (0.2, 0.5, 0.9)):
         restored = model(torch.tensor(colour)[None, :, None, None].expand(1, 3, 48, 64))
         assert torch.allclose(restored, restored[..., 16:18, 16:18].repeat(1, 1, 24, 32), atol=1e-5)
+
+
+def test_a_larger_one_begins_as_the_smaller_one(tmp_path: Path) -> None:
+    small, path = random_model("unet-denoise", 1, width=8, quarter=12, eighth=16), tmp_path / "small.safetensors"
+    save_weights(path, small.state_dict(), Card("unet-denoise", {"width": 8, "quarter": 12, "eighth": 16}))
+    large = unet_denoise(width=12, quarter=12, eighth=20, down=2, bottom=3, up=3)
+    assert take_over(large, path).whole
+    photo = torch.rand(1, 3, 32, 40, generator=torch.Generator().manual_seed(0))
+    assert torch.allclose(large(photo), small(photo), atol=1e-5)
 
 
 @pytest.mark.parametrize(("down", "bottom", "up"), [(1, 2, 2), (1, 1, 1), (2, 1, 0), (0, 2, 3)])

@@ -72,6 +72,10 @@ class UNet(RestorationModel):
         nn.init.normal_(self.tail.weight, std=1e-3)
         nn.init.zeros_(self.tail.bias)  # type: ignore[arg-type]
 
+    def grown(self, earlier: RestorationModel) -> bool:
+        """Widths and blocks may grow, levels may not."""
+        return isinstance(earlier, UNet) and len(earlier.up) == len(self.up)
+
     def forward(self, lq: Tensor) -> Tensor:
         """Restore (N, 3, H, W) in [0, 1]; height and width are multiples of :attr:`multiple_of`."""
         features = self.head(pixel_unshuffle(lq.to(self.head.weight.dtype), _FOLD))
