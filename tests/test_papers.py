@@ -175,7 +175,7 @@ def test_rows_are_measured_on_what_was_held_out(paper: Paper, photo_folder: Path
     first, again = list(measurement.results()), list(measurement.results())
     baseline, ours, other = first
     assert baseline.images == ours.images == 2 and other.missing == "no weights"
-    assert baseline.of("psnr")[0] == pytest.approx(20, abs=0.5)
+    assert baseline.of("psnr")[0] == pytest.approx(20, abs=0.8)
     assert [run.seed for run in ours.runs] == [1, 2] and ours.of("psnr")[0] != ours.of("psnr")[1]
     for values in ours.values:
         assert values["psnr"] != values["psnr_control"] and values["psnr_wins"] in (0, 50, 100)

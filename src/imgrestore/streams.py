@@ -169,8 +169,10 @@ def _count(mean: Tensor, normal: Tensor, counted: Tensor) -> None:
     if mean.is_cuda:
         torch.where(mean < _FEW, _few(mean.clamp_max(_FEW), normal), many, out=counted)
         return
+    counted.copy_(many)
     small = (mean < _FEW).nonzero()[:, 0]
-    counted.copy_(many.index_copy_(0, small, _few(mean[small], normal[small])))
+    if len(small):
+        counted.index_copy_(0, small, _few(mean[small], normal[small]))
 
 
 def _few(mean: Tensor, normal: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from imgrestore.degradations import opencv
-from imgrestore.degradations.canvas import canvas_of, filling, mirrored
+from imgrestore.degradations.blur import mirrored
 from imgrestore.degradations.contract import Degradation
 from imgrestore.parts import Field
 from imgrestore.registry import register_degradation
@@ -43,7 +43,7 @@ class Bilateral(Degradation):
     def by_tensors(self, image: Tensor) -> Tensor:
         """Return the same on any device: the sum over all places within the neighbourhood, one after the other."""
         levels, reach = (image.clamp(0, 1) * 255).round(), self.diameter // 2
-        around = mirrored(levels, filling(canvas_of(image), image), reach)
+        around = mirrored(levels, reach)
         total, weights = torch.zeros_like(levels), torch.zeros_like(levels[:, :1])
         for down, right in itertools.product(range(-reach, reach + 1), repeat=2):
             distance = down**2 + right**2

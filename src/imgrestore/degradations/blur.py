@@ -13,7 +13,7 @@ from abc import abstractmethod
 import torch
 from torch import Tensor
 from torch.fft import irfft2, rfft2
-from torch.nn.functional import conv2d
+from torch.nn.functional import conv2d, pad
 
 from imgrestore.color import to_linear, to_srgb
 from imgrestore.degradations.contract import Degradation
@@ -42,9 +42,7 @@ class Blur(Degradation):
 
 def blur(image: Tensor, kernels: Tensor) -> Tensor:
     """Convolve images (N, C, H, W), mirrored at their edges, with kernels (N, k, k): same shape, any size."""
-    reach = kernels.shape[-1] // 2
-    rows, columns = (_mirrored(length, reach, image.device) for length in image.shape[-2:])
-    return convolve(image.index_select(2, rows).index_select(3, columns), kernels)
+    return convolve(mirrored(image, kernels.shape[-1] // 2), kernels)
 
 
 def gaussian_blur(image: Tensor, sigma: Tensor, most: float) -> Tensor:
@@ -63,11 +61,9 @@ def gaussian_blur(image: Tensor, sigma: Tensor, most: float) -> Tensor:
     row = torch.exp(-0.5 * (offsets / sigma.clamp_min(0.01)[:, None]) ** 2)
     row = row * (offsets.abs() <= (4 * sigma).ceil()[:, None])
     row = (row / row.sum(dim=1, keepdim=True)).to(image).repeat_interleave(channels, dim=0)[:, None, None]
-    planes = image.reshape(1, count * channels, height, width)
-    rows, columns = (_mirrored(length, furthest, image.device) for length in (height, width))
-    around = planes.gather(3, columns.expand(1, count * channels, height, -1))
-    blurred = conv2d(around, row, groups=count * channels)
-    return conv2d(blurred.index_select(2, rows), row.mT, groups=count * channels).view(image.shape)
+    around = mirrored(image.reshape(1, count * channels, height, width), furthest)
+    blurred = conv2d(conv2d(around, row, groups=count * channels), row.mT, groups=count * channels)
+    return blurred.view(image.shape)
 
 
 def convolve(image: Tensor, kernels: Tensor) -> Tensor:
@@ -92,11 +88,15 @@ def quick_length(length: int) -> int:
     return length
 
 
-def _mirrored(length: int, reach: int, device: torch.device) -> Tensor:
-    """Return which samples of an axis stand ``reach`` before its start to ``reach`` after its end."""
-    period = max(1, 2 * (length - 1))
-    position = torch.arange(-reach, length + reach, device=device).remainder(period)
-    return torch.minimum(position, period - position)
+def mirrored(image: Tensor, reach: int) -> Tensor:
+    """Return images (N, C, H, W) with their edges mirrored, (N, C, H + 2 reach, W + 2 reach); any size."""
+    if reach < min(image.shape[-2:]):
+        return pad(image, (reach,) * 4, mode="reflect")
+    for axis in (2, 3):
+        last = image.shape[axis] - 1
+        place = torch.arange(-reach, last + 1 + reach, device=image.device).remainder(max(1, 2 * last))
+        image = image.index_select(axis, torch.minimum(place, 2 * last - place))
+    return image
 
 
 def reach(needed: Tensor, most: float) -> int:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from imgrestore.degradations import blur
 from imgrestore.filters import resize, weigh
 from imgrestore.streams import Streams
 
@@ -59,6 +60,8 @@ def take(image: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
 
 def mirrored(image: Tensor, sizes: Tensor, reach: int) -> Tensor:
     """Return images (N, C, H + 2 reach, W + 2 reach) that are mirrored where they end."""
+    if not image.is_cuda and torch.equal(sizes, filling(canvas_of(image), image)):
+        return blur.mirrored(image, reach)
     places = []
     for axis, length in enumerate(canvas_of(image)):
         period = (2 * (sizes[:, axis, None] - 1)).clamp_min(1)
