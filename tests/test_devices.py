@@ -1,7 +1,10 @@
+from contextlib import nullcontext
+
 import pytest
 import torch
 
 from imgrestore import devices
+from imgrestore.distributed import joined
 from imgrestore.errors import UsageError
 
 
@@ -33,3 +36,12 @@ def test_auto_takes_bf16_only_where_it_is_native_and_measured(
 def test_memory_that_ran_out_in_a_library_is_known(said: str) -> None:
     error = torch.OutOfMemoryError(said) if "CUDA out" in said else RuntimeError(said)
     assert devices.is_out_of_memory(error) == (said != "nothing")
+
+
+def test_the_gpu_of_a_run_is_the_current_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    current: list[torch.device] = []
+    monkeypatch.setattr(torch.cuda, "device", lambda device: nullcontext(current.append(device)))
+    with joined(torch.device("cuda:1")) as processes:
+        assert current == [processes.device] == [torch.device("cuda:1")]
+    with joined(torch.device("cpu")):
+        assert len(current) == 1

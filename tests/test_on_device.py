@@ -1,9 +1,12 @@
 """What must be the same on a GPU as on the CPU; each test is rehearsed on the CPU first."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from conftest import random_model
 from imgrestore import registry
@@ -13,6 +16,7 @@ from imgrestore.datasets.samples import Samples, Share, orders
 from imgrestore.degradations.contract import Degradation
 from imgrestore.degradations.downsample import Downsample
 from imgrestore.degradations.gaussian import Gaussian
+from imgrestore.degradations.jpeg_codec import through_file
 from imgrestore.engine import Restorer
 from imgrestore.recipes.recipe import Recipe, load_recipe
 from imgrestore.streams import Streams
@@ -96,6 +100,34 @@ def test_degradations_draw_the_same_on_every_device(kind: str, photo) -> None:
     assert psnr(ours, theirs) > 45
 
 
+class _Watching(TorchDispatchMode):
+    """Notes what a GPU would be kept waiting by, which a CUDA graph does not allow."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[str] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if "lift_fresh" in str(func) or "check_errors" in str(func):  # numbers that come from the host; asked by it
+            self.seen.append(str(func))
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "webp"])
+def test_degradations_on_a_gpu_wait_for_nothing(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tensors without numbers, which say that they lie on a GPU: to read them or to count by them is an error."""
+    part = Degradation.model_validate({"kind": kind, **SETTINGS.get(kind, {})})
+    image = torch.full((2, 3, 32, 32), 0.5)
+    part(image, Streams.seeded(0, range(2)))  # what is kept has been made before
+    through_file(image, torch.ones(2), ["4:2:0"], torch.zeros(2))
+    monkeypatch.setattr(FakeTensor, "is_cuda", property(lambda tensor: True), raising=False)
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        image, streams = torch.rand(2, 3, 32, 32), Streams.seeded(0, torch.arange(2))
+        with _Watching() as watching:
+            part(image, streams)
+    assert not watching.seen
+
+
 def test_batches_are_the_same_on_every_device(device: torch.device, photo_folder: Path) -> None:
     data = read_data(tiny("steps=1"), photo_folder, 2**30)
     assert obstacle(data.samples) == ""
@@ -170,6 +202,44 @@ def test_steps_with_their_data_are_those_of_the_loader(device: torch.device, pho
     for a, b in ((ours.model, theirs.model), (ours.result, theirs.result)):
         for one, other in zip(a.state_dict().values(), b.state_dict().values(), strict=True):
             assert (one.cpu() - other).abs().max() < 1e-4
+
+
+def test_a_step_that_cannot_be_captured_is_taken_all_the_same(
+    photo_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Broken:
+        """As torch leaves a capture in which something failed: by another error, and without giving back the stream."""
+
+        def __init__(self, graph: object, stream: object) -> None:
+            pass
+
+        def __enter__(self) -> None:
+            monkeypatch.setattr(Gathered, "__getitem__", refusing)
+
+        def __exit__(self, *error: object) -> None:
+            monkeypatch.setattr(Gathered, "__getitem__", making)
+            raise RuntimeError("operation failed due to a previous error during capture")
+
+    def refusing(gathered: Gathered, number: torch.Tensor) -> None:
+        raise RuntimeError("cannot copy from the CPU\nand more")
+
+    streams, making = [], Gathered.__getitem__
+    for name, stand_in in {
+        "CUDAGraph": object,
+        "graph": Broken,
+        "current_stream": lambda: "the stream before",
+        "set_stream": streams.append,
+    }.items():
+        monkeypatch.setattr(torch.cuda, name, stand_in)
+    recipe, lines = tiny("steps=9"), []
+    step = stepped(recipe, photo_folder, CPU, 0, captured=True)
+    taking = OnDevice(step, Gathered.of(Share(read_data(recipe, photo_folder, 2**30).samples), CPU), lines.append)
+    taking._capturing = True
+    for number in range(6):
+        step.prepare(number, (0,), 1e-4)
+        taking()
+    assert int(step.number) == 6 and streams == ["the stream before"]
+    assert len(lines) == 1 and lines[0].endswith("no graph can be made of them: cannot copy from the CPU")
 
 
 def test_a_failing_step_changes_nothing_on_any_device(device: torch.device, photo_folder: Path) -> None:

@@ -161,6 +161,12 @@ def test_pieces_equal_one_run(name: str, photo_folder: Path, tmp_path: Path) -> 
         assert (tmp_path / "whole" / file).read_bytes() == (tmp_path / "pieces" / file).read_bytes()
 
 
+def test_a_run_that_holds_nothing_out_is_resumed_where_others_are_measured(photo_folder: Path, tmp_path: Path) -> None:
+    recipe, stops = small("steps=4", "every=2", "images=0"), iter([False, True])
+    assert len([*train(recipe, photo_folder, tmp_path / "run", stopped=lambda: next(stops))]) == 2
+    assert [p.step for p in train(recipe, photo_folder, tmp_path / "run", Options(resume=True))] == [3, 4, 4]
+
+
 def command(recipe: str, data: Path, run: Path, changes: list[str]) -> list[str]:
     words = [
         "-m",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -116,32 +116,30 @@ def here() -> Processes:
 
 @contextmanager
 def joined(device: torch.device) -> Iterator[Processes]:
-    """Join the processes that ``torchrun`` started while the block runs.
+    """Join the processes that ``torchrun`` started, and make a GPU the current one, while the block runs.
 
     Raises:
         ComputeError: Another process has died.
     """
-    processes = replace(here(), device=device)
-    if processes.size == 1:
-        yield processes
-        return
-    on_gpu = device.type == "cuda"
-    if on_gpu:
-        torch.cuda.set_device(device)
-    try:
-        backend = "cpu:gloo,cuda:nccl" if on_gpu else "gloo"
-        dist.init_process_group(backend, timeout=_PATIENCE, device_id=device if on_gpu else None)
-        yield processes
-    except RuntimeError as error:
-        if not _is_about_the_others(error):
-            raise
-        raise ComputeError(
-            f"process {processes.rank}: another process of this run has ended ({str(error).splitlines()[0]})",
-            hint="its own message stands above; start all processes again with --resume",
-        ) from None
-    finally:
-        if dist.is_initialized():
-            dist.destroy_process_group()
+    processes, on_gpu = replace(here(), device=device), device.type == "cuda"
+    with torch.cuda.device(device) if on_gpu else nullcontext():  # streams and graphs are made for the current GPU
+        if processes.size == 1:
+            yield processes
+            return
+        try:
+            backend = "cpu:gloo,cuda:nccl" if on_gpu else "gloo"
+            dist.init_process_group(backend, timeout=_PATIENCE, device_id=device if on_gpu else None)
+            yield processes
+        except RuntimeError as error:
+            if not _is_about_the_others(error):
+                raise
+            raise ComputeError(
+                f"process {processes.rank}: another process of this run has ended ({str(error).splitlines()[0]})",
+                hint="its own message stands above; start all processes again with --resume",
+            ) from None
+        finally:
+            if dist.is_initialized():
+                dist.destroy_process_group()
 
 
 def _is_about_the_others(error: RuntimeError) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated
+from functools import lru_cache
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor
@@ -102,7 +103,7 @@ class Camera(Degradation):
         noise = (shot * raw.clamp_min(0) + read).sqrt() * streams.normal(*raw.shape[1:])
         rows = read.sqrt() * streams.uniform((0.2, 1), 1, 1, 1) * streams.happens(self.banding)[:, None, None, None]
         noise = noise + rows * streams.normal(1, raw.shape[2], 1)
-        levels = 2.0 ** torch.tensor(_BITS, device=raw.device)[streams.integers(len(_BITS), 1, 1, 1)]
+        levels = 2.0 ** _there(_BITS, raw.device)[streams.integers(len(_BITS), 1, 1, 1)]
         return ((raw + noise).clamp_max(1) * levels).round() / levels - raw
 
     def _demosaiced(self, raw: Tensor, streams: Streams) -> Tensor:
@@ -115,7 +116,7 @@ class Camera(Degradation):
 
     def _binned(self, raw: Tensor, streams: Streams) -> Tensor:
         """Return the noise of photos halved: four pixels of the mosaic, two of them green, are one of the photo."""
-        return self.measured(raw, streams) * raw.new_tensor((1.0, math.sqrt(0.5), 1.0))[:, None, None]
+        return self.measured(raw, streams) * _there((1.0, math.sqrt(0.5), 1.0), raw.device)[:, None, None]
 
     def _processed(self, noise: Tensor, streams: Streams) -> Tensor:
         """Return noise (N, 3, H, W) as smoothing and sharpening leave it, by one filter for luma and one for colour."""
@@ -145,9 +146,9 @@ class _Development:
 
     def __init__(self, streams: Streams) -> None:
         share = -streams.uniform((1e-8, 1), len(_CAMERAS_OF_XYZ)).log()
-        cameras = torch.tensor(_CAMERAS_OF_XYZ, device=streams.device)
+        cameras = _there(_CAMERAS_OF_XYZ, streams.device)
         of_xyz = torch.einsum("nk,kij->nij", share / share.sum(1, keepdim=True), cameras)
-        of_rgb = of_xyz @ torch.tensor(_XYZ_OF_RGB, device=streams.device)
+        of_rgb = of_xyz @ _there(_XYZ_OF_RGB, streams.device)
         self.of_rgb = of_rgb / of_rgb.sum(2, keepdim=True)  # white stays white
         exposure = _EXPOSURE[0] + _EXPOSURE[1] * streams.normal().clamp(-3, 3)
         gains = [streams.uniform(_RED_GAIN), torch.ones_like(exposure), streams.uniform(_BLUE_GAIN)]
@@ -162,7 +163,7 @@ class _Development:
     def photo(self, raw: Tensor) -> Tensor:
         """Turn raw values into photos, clipped to [0, 1]."""
         balanced = raw * self.gains[:, :, None, None]
-        light = torch.einsum("nij,njhw->nihw", torch.linalg.inv(self.of_rgb), balanced)
+        light = torch.einsum("nij,njhw->nihw", _inverse(self.of_rgb), balanced)
         curved = light.clamp(_DARKEST, 1) ** (1 / _GAMMA)
         return (3 - 2 * curved) * curved**2
 
@@ -191,7 +192,7 @@ def _demosaic(mosaic: Tensor, colours: Tensor, quality: Tensor) -> Tensor:
     Returns:
         (N, 3, H, W).
     """
-    kernels = mosaic.new_tensor((_BILINEAR, _MALVAR)) / 8
+    kernels = _there((_BILINEAR, _MALVAR), mosaic.device) / 8
     both = conv2d(mosaic, torch.cat([kernels, kernels[:, 1:2].mT], dim=1).flatten(0, 1)[:, None])
     chosen = torch.lerp(both[:, :4], both[:, 4:], quality[:, None, None, None])
     green, along_row, between, along_column = chosen.chunk(4, dim=1)
@@ -203,3 +204,17 @@ def _demosaic(mosaic: Tensor, colours: Tensor, quality: Tensor) -> Tensor:
     red = is_red * mosaic + in_red_row * along_row + in_blue_row * along_column + is_blue * between
     blue = is_blue * mosaic + in_blue_row * along_row + in_red_row * along_column + is_red * between
     return torch.cat([red, is_green * mosaic + (1 - is_green) * green, blue], dim=1)
+
+
+@lru_cache(maxsize=32)
+@torch.inference_mode(mode=False)  # what is kept must serve training too
+def _there(numbers: tuple[Any, ...], device: torch.device) -> Tensor:
+    """Return numbers where they are needed, so that a GPU waits for them once, and a CUDA graph never."""
+    return torch.tensor(numbers, device=device)
+
+
+def _inverse(matrices: Tensor) -> Tensor:
+    """Invert matrices (N, 3, 3); ``torch.linalg.inv`` would ask a GPU whether it could."""
+    a, b, c = matrices.unbind(1)
+    columns = torch.stack([torch.linalg.cross(*pair) for pair in ((b, c), (c, a), (a, b))], dim=2)
+    return columns / (a[:, None] @ columns[:, :, :1])

@@ -189,7 +189,7 @@ class _Loop:
 
     def _train(self, taking: Taking) -> Iterator[Progress]:
         state = self.state
-        if self.plan.measured_at(state.step) and state.measured < state.step:
+        if self.data.pairs and self.plan.measured_at(state.step) and state.measured < state.step:
             yield self._progress(self._measure())  # there was no time for it before the run stopped
         while self.done < 1:
             stage = self.plan.stage(state.step)

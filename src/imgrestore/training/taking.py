@@ -115,12 +115,14 @@ class OnDevice:
             torch.cuda.current_stream().wait_stream(self._stream)
 
     def _capture(self) -> None:
-        graph = torch.cuda.CUDAGraph()
+        graph, stream = torch.cuda.CUDAGraph(), torch.cuda.current_stream()
         try:
             with torch.cuda.graph(graph, stream=self._stream):
                 self._work()
         except RuntimeError as error:
-            self._say(f"steps are taken kernel by kernel, no graph can be made of them: {str(error).splitlines()[0]}")
+            torch.cuda.set_stream(stream)  # to end a broken capture is an error too, which leaves its stream in place
+            why = str(error.__context__ or error).splitlines()[0]
+            self._say(f"steps are taken kernel by kernel, no graph can be made of them: {why}")
             self._capturing = False
         else:
             self._graph = graph
