@@ -1,6 +1,6 @@
 """What real files suffer, undone: by no model, by classical filters, by every model that keeps the size.
 
-    python benchmarks/damage.py TEST [--sets McMaster B100] [--max-images 6] [--models unet-denoise] [--json FILE]
+    python benchmarks/damage.py TEST [--sets McMaster B100] [--max-images 6] [--models NAME] [--update FILE]
 
 ``TEST`` holds folders of ground truth, which is damaged in every way below and rounded to 8 bits, and may hold folders
 of pairs, ``NAME_noise.png`` beside ``NAME_gt.png``, which are taken as they are. Prints mean PSNR (protocol ``rgb``) in
@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import mean
 
+from documents import update
 from torch import Tensor
 
 from imgrestore.api import load_model
@@ -137,6 +138,7 @@ def main() -> None:
     parser.add_argument("--max-images", type=int, default=18, help="images of each set")
     parser.add_argument("--models", nargs="+", help="names or weights files")
     parser.add_argument("--json", type=Path, help="file to write the PSNR of every image to")
+    parser.add_argument("--update", nargs="+", type=Path, default=[], help="documents to put the table into")
     args = parser.parse_args()
     models = restorers(args.models)
     images = [path for name in args.sets for path in find_images(args.folder / name)[: args.max_images]]
@@ -147,7 +149,10 @@ def main() -> None:
         args.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     methods = ["input", "classical", *models]
     rows = [[name, *(cell(each[method], each["input"]) for method in methods)] for name, each in found.items()]
-    print("\r" + markdown([["damage", *methods], *rows]))
+    table = markdown([["damage", *methods], *rows])
+    print("\r" + table)
+    for document in args.update:
+        update(document, "damage", table)
 
 
 if __name__ == "__main__":
