@@ -89,7 +89,10 @@ class Visit:
         return done.returncode == 0
 
     def train(self, recipe: Recipe, data: Path, device: str, earlier: Path | None, minutes: float) -> bool:
-        """Train a recipe to annealed weights, from those of an earlier visit if there are any; return whether it did."""
+        """Train a recipe to annealed weights, from those of an earlier visit if there are any; return whether it worked.
+
+        What goes wrong is told, so that the next recipe has its share of the time.
+        """
         began = time.monotonic()
         recipe = lasting(recipe, minutes)
         with tempfile.TemporaryDirectory() as scratch:
@@ -104,7 +107,7 @@ class Visit:
                     if time.monotonic() - archived > PAUSE:
                         archive(run, self.output)
                         archived = time.monotonic()
-            except (ImgrestoreError, RuntimeError) as error:  # the next recipe has its share all the same
+            except (ImgrestoreError, RuntimeError) as error:
                 print(f"{recipe.name}: FAILED, {error}", flush=True)
                 return False
             finally:
