@@ -89,7 +89,7 @@ class Visit:
         return done.returncode == 0
 
     def train(self, recipe: Recipe, data: Path, device: str, earlier: Path | None, minutes: float) -> bool:
-        """Train a recipe to annealed weights, from those of an earlier visit if there are any; return whether it worked.
+        """Train a recipe to annealed weights, from those of an earlier visit if there are any; return whether it did.
 
         What goes wrong is told, so that the next recipe has its share of the time.
         """
