@@ -21,6 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from imgrestore.devices import choose_device
+from imgrestore.errors import ImgrestoreError
 from imgrestore.files import write_atomically
 from imgrestore.recipes.recipe import Recipe, load_recipe
 from imgrestore.training.clock import process_began
@@ -87,8 +88,11 @@ class Visit:
         print(f"{name}: {'done' if done.returncode == 0 else 'FAILED'}, see {path}", flush=True)
         return done.returncode == 0
 
-    def train(self, recipe: Recipe, data: Path, device: str, earlier: Path | None, minutes: float) -> None:
-        """Train a recipe to annealed weights, from those of an earlier visit if there are any."""
+    def train(self, recipe: Recipe, data: Path, device: str, earlier: Path | None, minutes: float) -> bool:
+        """Train a recipe to annealed weights, from those of an earlier visit if there are any; return whether it did.
+
+        What goes wrong is told, so that the next recipe has its share of the time.
+        """
         began = time.monotonic()
         recipe = lasting(recipe, minutes)
         with tempfile.TemporaryDirectory() as scratch:
@@ -103,8 +107,12 @@ class Visit:
                     if time.monotonic() - archived > PAUSE:
                         archive(run, self.output)
                         archived = time.monotonic()
+            except (ImgrestoreError, RuntimeError) as error:
+                print(f"{recipe.name}: FAILED, {error}", flush=True)
+                return False
             finally:
                 archive(run, self.output)
+        return True
 
 
 def lasting(recipe: Recipe, minutes: float) -> Recipe:
@@ -170,7 +178,7 @@ def main(now: Callable[[], float] = process_began) -> None:
         measured = ["--models", *given.models, "--rounds", "2", "--megapixels", given.megapixels]
         well &= visit.report("engine", ["benchmarks/engine.py", "--device", given.device, *measured])
     for recipe, share in recipes:
-        visit.train(recipe, given.data, given.device, given.earlier, visit.left * share / 60)
+        well &= visit.train(recipe, given.data, given.device, given.earlier, visit.left * share / 60)
     raise SystemExit(0 if well else 1)
 
 

@@ -84,6 +84,14 @@ def test_what_a_visit_runs_is_kept_and_ends_in_time(tmp_path: Path, monkeypatch,
     assert "begun" in (tmp_path / "engine.txt").read_text() and "out of time" in capsys.readouterr().out
 
 
+def test_a_recipe_that_fails_leaves_the_others_their_time(photo_folder: Path, tmp_path: Path, capsys) -> None:
+    gpu = program("gpu")
+    visit = gpu.Visit(1, tmp_path / "out", time.monotonic())
+    recipe = gpu.load_recipe("resnet-sr-x2", [*SMALL, "patch=4000"])
+    assert not visit.train(recipe, photo_folder, "cpu", None, 0.1)
+    assert "resnet-sr-x2: FAILED, " in capsys.readouterr().out
+
+
 def test_shares_are_of_the_time_that_is_left() -> None:
     shared = program("gpu").shared_out(["a=2", "b", "c"])
     assert shared == [("a", 0.5), ("b", 0.5), ("c", 1.0)]
