@@ -124,7 +124,9 @@ class _Lion(torch.optim.Optimizer):
             for weight in group["params"]:
                 if weight.grad is None:
                     continue
-                momentum = self.state[weight].setdefault("momentum", torch.zeros_like(weight))
+                if not self.state[weight]:
+                    self.state[weight]["momentum"] = torch.zeros_like(weight)
+                momentum = self.state[weight]["momentum"]
                 direction = momentum.lerp(weight.grad, 1 - first).sign_()
                 self._set(weight, weight * (1 - rate * group["weight_decay"]) - rate * direction)
                 self._set(momentum, momentum.lerp(weight.grad, 1 - second))

@@ -66,7 +66,7 @@ class Camera(Degradation):
     the noise alone: the photo has been through that before. At last some results are ``compressed``; all have 8 bits.
 
     So noise depends on brightness and colour, neighbours and channels are correlated, shadows are noisier, and colour
-    is blotchy. T. Brooks et al., "Unprocessing Images for Learned Raw Denoising", CVPR 2019, arXiv:1811.11127, from
+    is blotchy; at high sensitivities clipping makes shadows brighter and the tone curve makes lights darker. T. Brooks et al., "Unprocessing Images for Learned Raw Denoising", CVPR 2019, arXiv:1811.11127, from
     whom curves, matrices and the line of read noise are taken; there photos are mosaiced too, here only their noise, so
     that the photo without noise is the photo.
     """

@@ -39,6 +39,7 @@ class MeasuredBlur(Blur):
 
 
 @lru_cache(maxsize=64)
+@torch.inference_mode(mode=False)  # what is kept must serve training too
 def _given(files: tuple[str, ...], device: torch.device) -> Tensor:
     """Read kernels, and make them as large as the largest (files, k, k)."""
     kernels = [_read(file) for file in files]
