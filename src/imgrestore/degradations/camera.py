@@ -66,9 +66,10 @@ class Camera(Degradation):
     the noise alone: the photo has been through that before. At last some results are ``compressed``; all have 8 bits.
 
     So noise depends on brightness and colour, neighbours and channels are correlated, shadows are noisier, and colour
-    is blotchy; at high sensitivities clipping makes shadows brighter and the tone curve makes lights darker. T. Brooks et al., "Unprocessing Images for Learned Raw Denoising", CVPR 2019, arXiv:1811.11127, from
-    whom curves, matrices and the line of read noise are taken; there photos are mosaiced too, here only their noise, so
-    that the photo without noise is the photo.
+    is blotchy; at high sensitivities clipping makes shadows brighter and the tone curve makes lights darker. T. Brooks
+    et al., "Unprocessing Images for Learned Raw Denoising", CVPR 2019, arXiv:1811.11127, from whom curves, matrices and
+    the line of read noise are taken; there photos are mosaiced too, here only their noise, so that the photo without
+    noise is the photo.
     """
 
     iso: Annotated[Range, within(1, 1e6)] = Field((100, 25600), description="sensitivity, all factors equally frequent")
