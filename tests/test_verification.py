@@ -79,7 +79,8 @@ def test_every_result_can_be_made_again(here: Path, original: str, output: str, 
     code, _, said = run("restore", original, "-o", output, *scale, *options)
     assert code == 0, said
     code, stdout, said = run("verify", output, "--input", original)
-    assert code == 0 and f"{output}: identical" in stdout and said == "", said
+    warned = [line for line in said.splitlines() if not line.startswith("restoring: ")]  # what a slow machine says
+    assert code == 0 and f"{output}: identical" in stdout and not warned, said
     record = json.loads(run("verify", output, "--input", original, "--json")[1])
     assert record["identical"] and record["largest"] == 0 and record["warnings"] == []
 
