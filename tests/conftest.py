@@ -104,6 +104,11 @@ SMALLER = {"resnet4x": {"width": 8}}
 """Dimensions of models that are slow as they are; none of them changes how far a model reaches."""
 
 
+def told(stderr: str) -> list[str]:
+    """Return what a command said, without how far it was, which slow machines say more often."""
+    return [line for line in stderr.splitlines() if not line.startswith("restoring: ")]
+
+
 def invoke(*arguments: str | Path) -> tuple[int, str, str]:
     """Run a command in this process; return its exit code, standard output and standard error."""
     result = CliRunner().invoke(app, [str(a) for a in arguments])
