@@ -14,6 +14,7 @@ from PIL import Image as PillowImage
 from typer.testing import CliRunner
 
 import imgrestore
+from conftest import told
 from imgrestore.catalogue import choose
 from imgrestore.cli.app import app
 from imgrestore.codecs import SaveOptions, open_image
