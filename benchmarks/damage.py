@@ -1,6 +1,6 @@
 """What real files suffer, undone: by no model, by classical filters, by every model that keeps the size.
 
-    python benchmarks/damage.py TEST [--sets McMaster B100] [--max-images 6] [--models NAME] [--update FILE]
+    python benchmarks/damage.py TEST [--sets McMaster] [--max-images 6] [--side 256] [--models NAME] [--update FILE]
 
 ``TEST`` holds folders of ground truth, which is damaged in every way below and rounded to 8 bits, and may hold folders
 of pairs, ``NAME_noise.png`` beside ``NAME_gt.png``, which are taken as they are. Prints mean PSNR (protocol ``rgb``) in
@@ -18,7 +18,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import mean
 
+import numpy as np
 from documents import update
+from numpy.typing import NDArray
 from torch import Tensor
 
 from imgrestore.api import load_model
@@ -73,10 +75,16 @@ WORSE = 0.05
 """Decibels by which a result may be below its input before it counts as worse."""
 
 
-def damaged_pairs(images: Sequence[Path], damage: Sequence[str]) -> list[Pair]:
-    """Return pairs of a damaged image and its ground truth."""
+def damaged_pairs(images: Sequence[Path], damage: Sequence[str], side: int) -> list[Pair]:
+    """Return pairs of a damaged image and its ground truth, both the middle square of a side at most."""
     parts = [parse_degradation(each) for each in [*damage, "quantize"]]
-    return [Pair.degraded(path.name, lambda path=path: read_image(path).rgb8(), parts, 1) for path in images]  # type: ignore[misc]
+    return [Pair.degraded(path.name, lambda path=path: _middle(path, side), parts, 1) for path in images]  # type: ignore[misc]
+
+
+def _middle(path: Path, side: int) -> NDArray[np.uint8]:
+    pixels = read_image(path).rgb8()
+    top, left = (max(0, (length - side) // 2) for length in pixels.shape[:2])
+    return pixels[top : top + side, left : left + side]
 
 
 def real_pairs(folder: Path) -> list[Pair]:
@@ -133,7 +141,8 @@ def main() -> None:
     """Measure what is asked for."""
     parser = argparse.ArgumentParser(description="Measure the models on damage as real files have it.")
     parser.add_argument("folder", type=Path, metavar="TEST", help="folder of test sets")
-    parser.add_argument("--sets", nargs="+", default=["McMaster", "B100"], help="ground truth; pairs are taken always")
+    parser.add_argument("--sets", nargs="+", default=["nam25", "McMaster", "B100"], help="pairs, and ground truth")
+    parser.add_argument("--side", type=int, default=10**6, help="only so many pixels of ground truth, from its middle")
     parser.add_argument("--damage", nargs="+", choices=list(DAMAGE), default=list(DAMAGE), help="only these")
     parser.add_argument("--max-images", type=int, default=18, help="images of each set")
     parser.add_argument("--models", nargs="+", help="names or weights files")
@@ -141,9 +150,10 @@ def main() -> None:
     parser.add_argument("--update", nargs="+", type=Path, default=[], help="documents to put the table into")
     args = parser.parse_args()
     models = restorers(args.models)
-    images = [path for name in args.sets for path in find_images(args.folder / name)[: args.max_images]]
-    columns = {folder.parent.name: real_pairs(folder.parent) for folder in sorted(args.folder.glob("*/01_gt.png"))}
-    columns |= {name: damaged_pairs(images, DAMAGE[name]) for name in args.damage}
+    columns = {name: pairs for name in args.sets if (pairs := real_pairs(args.folder / name))}
+    truths = [args.folder / name for name in args.sets if name not in columns]
+    images = [path for folder in truths for path in find_images(folder)[: args.max_images]]
+    columns |= {name: damaged_pairs(images, DAMAGE[name], args.side) for name in args.damage if images}
     found = {name: measure(pairs, models) for name, pairs in columns.items()}
     if args.json:
         args.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
