@@ -15,6 +15,7 @@ import json
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import mean
 
@@ -59,13 +60,13 @@ DAMAGE = {
 """What happens to the images, in order, as ``evaluate --degrade`` takes it."""
 
 FILTERS: dict[str, Callable[[opencv.Picture], opencv.Picture]] = {
-    **{f"median {size}": lambda picture, size=size: opencv.median(picture, size) for size in (3, 5)},  # type: ignore[misc]
+    **{f"median {size}": partial(opencv.median, size=size) for size in (3, 5)},
     **{
-        f"bilateral {sigma}": lambda picture, sigma=sigma: opencv.bilateral(picture, 9, sigma, 3)  # type: ignore[misc]
+        f"bilateral {sigma}": partial(opencv.bilateral, diameter=9, sigma_colour=sigma, sigma_space=3)
         for sigma in (15, 40, 80)
     },
     **{
-        f"non-local means {strength}": lambda picture, strength=strength: opencv.non_local_means(picture, strength)  # type: ignore[misc]
+        f"non-local means {strength}": partial(opencv.non_local_means, strength=strength)
         for strength in (3, 6, 12, 20, 30)
     },
 }
@@ -78,7 +79,7 @@ WORSE = 0.05
 def damaged_pairs(images: Sequence[Path], damage: Sequence[str], side: int) -> list[Pair]:
     """Return pairs of a damaged image and its ground truth, both the middle square of a side at most."""
     parts = [parse_degradation(each) for each in [*damage, "quantize"]]
-    return [Pair.degraded(path.name, lambda path=path: _middle(path, side), parts, 1) for path in images]  # type: ignore[misc]
+    return [Pair.degraded(path.name, partial(_middle, path, side), parts, 1) for path in images]
 
 
 def _middle(path: Path, side: int) -> NDArray[np.uint8]:
@@ -92,7 +93,7 @@ def real_pairs(folder: Path) -> list[Pair]:
     found = []
     for truth in sorted(folder.glob("*_gt.png")):
         noisy = truth.with_name(truth.name.replace("_gt", "_noise"))
-        found.append(Pair(noisy.stem, lambda both=(noisy, truth): _read(*both), 1))  # type: ignore[misc]
+        found.append(Pair(noisy.stem, partial(_read, noisy, truth), 1))
     return found
 
 
@@ -124,7 +125,7 @@ def measure(pairs: Sequence[Pair], models: dict[str, Restorer]) -> dict[str, lis
     for number, pair in enumerate(pairs):
         print(f"\r{number + 1} of {len(pairs)}", end="", file=sys.stderr)
         lq, gt = pair.load()
-        loaded = Pair(pair.name, lambda both=(lq, gt): both, 1)  # type: ignore[misc]
+        loaded = Pair(pair.name, partial(tuple, (lq, gt)), 1)
         for score in evaluate(methods, [loaded], "rgb", ("psnr",)):
             found[score.method].append(score.value)
     best = max(FILTERS, key=lambda name: mean(found[name]))

@@ -142,9 +142,11 @@ def shipped() -> dict[tuple[str, int], Path]:
 
     The name, which requests call them by, is the file's without its enlargement: ``resnet-sr-x4.safetensors`` is
     ``"resnet-sr"`` at 4. Weights of the papers' systems, in the sub-folder ``papers``, are called like their recipes.
+    What lies in other sub-folders is not shipped.
     """
     found: dict[tuple[str, int], Path] = {}
-    for path in sorted(weights_folder().rglob("*.safetensors")):
+    folder = weights_folder()
+    for path in sorted([*folder.glob("*.safetensors"), *folder.glob("papers/*.safetensors")]):
         scale = read_card(path).scale
         found[path.stem.removesuffix(f"-x{scale}"), scale] = path
     return found
