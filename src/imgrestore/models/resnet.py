@@ -21,13 +21,18 @@ from imgrestore.registry import register_model
 
 
 class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions around a ReLU, added to their input: (N, width, H, W) to the same shape."""
+    """Two 3x3 convolutions around a ReLU, added to their input: (N, width, H, W) to the same shape.
 
-    def __init__(self, width: int) -> None:
-        """Make a block of ``width`` channels."""
+    The second one starts at zero, so that the block begins by changing nothing.
+    """
+
+    def __init__(self, width: int, border: str = "zeros") -> None:
+        """Make a block of ``width`` channels whose convolutions read ``border`` beyond the edge (a padding mode)."""
         super().__init__()
-        self.first = nn.Conv2d(width, width, 3, padding=1)
-        self.second = nn.Conv2d(width, width, 3, padding=1)
+        self.first = nn.Conv2d(width, width, 3, padding=1, padding_mode=border)
+        self.second = nn.Conv2d(width, width, 3, padding=1, padding_mode=border)
+        nn.init.zeros_(self.second.weight)
+        nn.init.zeros_(self.second.bias)  # type: ignore[arg-type]
 
     def forward(self, features: Tensor) -> Tensor:
         """Add what the two convolutions find."""
@@ -38,20 +43,17 @@ class ResidualBlock(nn.Module):
 class _ResNet(RestorationModel):
     """A trunk of residual blocks that starts as doing nothing."""
 
-    def __init__(self, fold: int, spread: int, width: int, blocks: int) -> None:
+    def __init__(self, fold: int, spread: int, width: int, blocks: int, border: str = "zeros") -> None:
         """Build for inputs folded ``fold`` times and outputs unfolded ``spread`` times, along each axis."""
         super().__init__()
         self.fold, self.spread = fold, spread
         self.multiple_of = fold
         self.halo = fold * (2 * blocks + 3)
         self.activation_bytes = 4 * (4 * width // fold**2 + 9 * max(1, spread // fold) ** 2)
-        self.head = nn.Conv2d(3 * fold**2, width, 3, padding=1)
-        self.body = nn.Sequential(*(ResidualBlock(width) for _ in range(blocks)))
-        self.merge = nn.Conv2d(width, width, 3, padding=1)
-        self.tail = nn.Conv2d(width, 3 * spread**2, 3, padding=1)
-        for block in self.body:
-            nn.init.zeros_(block.second.weight)  # type: ignore[union-attr, arg-type]
-            nn.init.zeros_(block.second.bias)  # type: ignore[union-attr, arg-type]
+        self.head = nn.Conv2d(3 * fold**2, width, 3, padding=1, padding_mode=border)
+        self.body = nn.Sequential(*(ResidualBlock(width, border) for _ in range(blocks)))
+        self.merge = nn.Conv2d(width, width, 3, padding=1, padding_mode=border)
+        self.tail = nn.Conv2d(width, 3 * spread**2, 3, padding=1, padding_mode=border)
         nn.init.normal_(self.tail.weight, std=1e-3)
         nn.init.zeros_(self.tail.bias)  # type: ignore[arg-type]
 
@@ -104,9 +106,9 @@ class ResNetSR(_ResNet):
 class ResNetRestorer(_ResNet):
     """Residual blocks at a fraction of the resolution that estimate what the input lacks, and add it."""
 
-    def __init__(self, fold: int, width: int, blocks: int) -> None:
+    def __init__(self, fold: int, width: int, blocks: int, border: str = "zeros") -> None:
         """Build with ``blocks`` residual blocks of ``width`` channels at 1 / ``fold`` of the resolution."""
-        super().__init__(fold, fold, width, blocks)
+        super().__init__(fold, fold, width, blocks, border)
 
     def forward(self, lq: Tensor) -> Tensor:
         """Restore (N, 3, H, W) in [0, 1]; height and width are multiples of ``fold``."""

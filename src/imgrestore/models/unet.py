@@ -1,104 +1,95 @@
-"""A residual U-Net of plain convolutions, which sees far for little.
+"""A residual network at half resolution that sees far for little, by a U-Net hung into its middle.
 
 K. Zhang et al., "Plug-and-Play Image Restoration with Deep Denoiser Prior", IEEE TPAMI 44(10), 2022, arXiv:2008.13751,
 join the U-Net of O. Ronneberger, P. Fischer, T. Brox (MICCAI 2015, arXiv:1505.04597) to residual blocks: resolution is
-halved by convolutions of 2x2 pixels, and what an upper level knows is added on the way back. Here the first level
-already works at half the resolution, its pixels folded into channels, as convolutions at full resolution cost most; and
-the network adds what its input lacks, so that it begins by changing nothing. Pixels are doubled by repeating them, and
-convolutions repeat the outermost ones instead of reading zeros beyond: a flat picture has flat features, up to its
-corners.
+halved by convolutions of 2x2 pixels, and what a lower level finds is added to what the upper one knows. Here the first
+level is a whole :class:`~imgrestore.models.resnet.ResNetRestorer`, whose trained weights it can begin with; the levels
+below show it what is beyond its reach: blotches, coarse grain, the smoothness of skies. Pixels are doubled by repeating
+them, and convolutions repeat the outermost ones instead of reading zeros beyond: a flat picture has flat features, up to
+its corners.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 from torch import Tensor, nn
-from torch.nn.functional import interpolate, pixel_shuffle, pixel_unshuffle
+from torch.nn.functional import interpolate, pixel_unshuffle
 
 from imgrestore.models.contract import RestorationModel
+from imgrestore.models.resnet import ResidualBlock, ResNetRestorer
 from imgrestore.registry import register_model
 
-_FOLD = 2
-
-
-def _convolution(inputs: int, outputs: int) -> nn.Conv2d:
-    return nn.Conv2d(inputs, outputs, 3, padding=1, padding_mode="replicate")
-
-
-class _Block(nn.Module):
-    """Two 3x3 convolutions around a ReLU, added to their input."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.first, self.second = _convolution(width, width), _convolution(width, width)
-        nn.init.zeros_(self.second.weight)
-        nn.init.zeros_(self.second.bias)  # type: ignore[arg-type]
-
-    def forward(self, features: Tensor) -> Tensor:
-        added: Tensor = self.second(self.first(features).relu_())
-        return added.add_(features)
+_BORDER = "replicate"
 
 
 def _blocks(width: int, count: int) -> nn.Sequential:
-    return nn.Sequential(*(_Block(width) for _ in range(count)))
+    return nn.Sequential(*(ResidualBlock(width, _BORDER) for _ in range(count)))
 
 
-class UNet(RestorationModel):
-    """Residual blocks at 1/2, 1/4, 1/8 … of the resolution."""
+class _Coarser(nn.Module):
+    """What can be seen at half the resolution and below: features (N, width, H, W) to what to add to them."""
 
-    def __init__(self, widths: Sequence[int], down: int, bottom: int, up: int) -> None:
+    def __init__(self, width: int, widths: Sequence[int], down: int, bottom: int, up: int) -> None:
+        """Build levels of ``widths`` channels below one of ``width``; the other arguments are those of UNet."""
+        super().__init__()
+        inner, *lower = widths
+        self.shrink = nn.Conv2d(width, inner, 2, stride=2)
+        self.down = _blocks(inner, down if lower else bottom)
+        self.coarser = _Coarser(inner, lower, down, bottom, up) if lower else None
+        self.up = _blocks(inner, up if lower else 0)
+        self.enlarge = nn.Conv2d(inner, width, 1)
+        nn.init.zeros_(self.enlarge.weight)
+        nn.init.zeros_(self.enlarge.bias)  # type: ignore[arg-type]
+
+    def reach(self, pixels: int) -> int:
+        """Return how far a pixel of the level above sees through here if it saw ``pixels`` of what is added there."""
+        reach = -(-pixels // 2) + 2 * len(self.up)  # a pixel that is seen in part is seen
+        if self.coarser is not None:
+            reach = self.coarser.reach(reach)
+        return 2 * (reach + 2 * len(self.down))
+
+    def forward(self, features: Tensor) -> Tensor:
+        seen: Tensor = self.down(self.shrink(features))
+        if self.coarser is not None:
+            seen = self.up(self.coarser(seen).add_(seen))
+        return interpolate(self.enlarge(seen), scale_factor=2)
+
+
+class UNet(ResNetRestorer):
+    """Residual blocks at 1/2 of the resolution, and in their midst others at 1/4, 1/8 …"""
+
+    def __init__(self, widths: Sequence[int], before: int, after: int, down: int, bottom: int, up: int) -> None:
         """Build the network.
 
         Args:
-            widths: Channels of each level, from half the resolution on.
-            down: Blocks of each level on the way down, but for the last level.
+            widths: Channels of each level, from half the resolution on; two or more.
+            before: Blocks of the first level before what the lower levels find is added.
+            after: Blocks of the first level after that.
+            down: Blocks of each level between the first and the last, before what those below it find.
             bottom: Blocks of the last level.
-            up: Blocks of each level on the way back up.
+            up: Blocks of each level between the first and the last, after what those below it find.
         """
-        super().__init__()
-        levels = len(widths) - 1
-        self.multiple_of = _FOLD * 2**levels
-        self.halo = _FOLD * _reach(levels, down, bottom, up)
-        self.activation_bytes = 4 * (6 * widths[0] // _FOLD**2 + 6 * widths[1] // (2 * _FOLD) ** 2 + 12)
-        self.head = _convolution(3 * _FOLD**2, widths[0])
-        self.down = nn.ModuleList(_blocks(width, down) for width in widths[:-1])
-        self.shrink = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in pairwise(widths))
-        self.bottom = _blocks(widths[-1], bottom)
-        self.enlarge = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in pairwise(widths))
-        self.up = nn.ModuleList(_blocks(width, up) for width in widths[:-1])
-        self.tail = _convolution(widths[0], 3 * _FOLD**2)
-        nn.init.normal_(self.tail.weight, std=1e-3)
-        nn.init.zeros_(self.tail.bias)  # type: ignore[arg-type]
+        super().__init__(2, widths[0], before + after, _BORDER)
+        self.before = before
+        self.coarser = _Coarser(widths[0], widths[1:], down, bottom, up)
+        self.multiple_of = self.fold * 2 ** (len(widths) - 1)
+        self.halo = self.fold * (self.coarser.reach(2 + 2 * after) + 2 * before + 1)
+        self.activation_bytes = 4 * (6 * widths[0] // 2**2 + 6 * widths[1] // 4**2 + 12)
 
     def grown(self, earlier: RestorationModel) -> bool:
-        """Widths and blocks may grow, levels may not."""
-        return isinstance(earlier, UNet) and len(earlier.up) == len(self.up)
+        """Widths and blocks may grow, and a first level become a whole; levels may not come between."""
+        if isinstance(earlier, UNet):
+            return (earlier.multiple_of, earlier.before) == (self.multiple_of, self.before)
+        return type(earlier) is ResNetRestorer and earlier.fold == self.fold
 
-    def forward(self, lq: Tensor) -> Tensor:
-        """Restore (N, 3, H, W) in [0, 1]; height and width are multiples of :attr:`multiple_of`."""
-        features = self.head(pixel_unshuffle(lq.to(self.head.weight.dtype), _FOLD))
-        known = []
-        for blocks, shrink in zip(self.down, self.shrink, strict=True):
-            features = blocks(features)
-            known.append(features)
-            features = shrink(features)
-        features = self.bottom(features)
-        for blocks, enlarge in zip(reversed(self.up), reversed(self.enlarge), strict=True):
-            features = blocks(interpolate(enlarge(features), scale_factor=2).add_(known.pop()))
-        return lq.float() + pixel_shuffle(self.tail(features), _FOLD).float()
-
-
-def _reach(levels: int, down: int, bottom: int, up: int) -> int:
-    """Return how far an output pixel sees, in pixels of the first level, from the square that is one of the last."""
-    reach = 1
-    for _ in range(levels):
-        reach = -(-(reach + 2 * up) // 2)  # a pixel that is seen in part is seen
-    reach += 2 * bottom
-    for _ in range(levels):
-        reach = 2 * reach + 2 * down
-    return reach + 1
+    def detail(self, lq: Tensor) -> Tensor:
+        """Return what to add to the input as sub-pixels, (N, 3 fold^2, H / fold, W / fold)."""
+        features = self.head(pixel_unshuffle(lq.to(self.head.weight.dtype), self.fold))
+        near = self.body[: self.before](features)
+        found = self.body[self.before :](self.coarser(near).add_(near))
+        detail: Tensor = self.tail(self.merge(found).add_(features))
+        return detail
 
 
 @register_model(
@@ -108,7 +99,15 @@ def _reach(levels: int, down: int, bottom: int, up: int) -> int:
     paper="K. Zhang et al., IEEE TPAMI 44(10), 2022, arXiv:2008.13751",
 )
 def unet_denoise(
-    scale: int = 1, width: int = 48, quarter: int = 96, eighth: int = 128, down: int = 1, bottom: int = 2, up: int = 2
+    scale: int = 1,
+    width: int = 48,
+    quarter: int = 96,
+    eighth: int = 128,
+    before: int = 3,
+    after: int = 5,
+    down: int = 1,
+    bottom: int = 2,
+    up: int = 1,
 ) -> UNet:
     """Blind denoiser that sees far: grain, blotches and the noise of cameras."""
-    return UNet((width, quarter, eighth), down, bottom, up)
+    return UNet((width, quarter, eighth), before, after, down, bottom, up)
