@@ -25,13 +25,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from imgrestore.api import load_model
-from imgrestore.cards import shipped, weights_folder
-from imgrestore.catalogue import choose
 from imgrestore.codecs import find_images, read_image
 from imgrestore.degradations import opencv
-from imgrestore.engine import Restorer
-from imgrestore.evaluation import Pair, evaluate, parse_degradation, to_tensor
-from imgrestore.report import markdown
+from imgrestore.engine.restorer import Restorer
+from imgrestore.evaluation.evaluate import Pair, evaluate, parse_degradation, to_tensor
+from imgrestore.evaluation.report import markdown
+from imgrestore.weights.cards import shipped, weights_folder
+from imgrestore.weights.catalogue import choose
 
 DAMAGE = {
     "none": [],

@@ -28,17 +28,17 @@ import torch
 from documents import update
 from torch.utils.flop_counter import FlopCounterMode
 
-from imgrestore.allocation import keep_freed_memory
-from imgrestore.api import prepare
-from imgrestore.cards import shipped, weights_folder
-from imgrestore.catalogue import Choice, choose
 from imgrestore.codecs import open_image, write_image
 from imgrestore.codecs.formats import by_name
-from imgrestore.devices import DTYPES, choose_device, describe_device
-from imgrestore.engine import Restorer
-from imgrestore.filters import resize
+from imgrestore.engine.allocation import keep_freed_memory
+from imgrestore.engine.devices import DTYPES, choose_device, describe_device
+from imgrestore.engine.prepare import prepare
+from imgrestore.engine.restorer import Restorer
+from imgrestore.evaluation.report import markdown
 from imgrestore.image import Image
-from imgrestore.report import markdown
+from imgrestore.image.resampling import resize
+from imgrestore.weights.cards import shipped, weights_folder
+from imgrestore.weights.catalogue import Choice, choose
 
 TILES = 4
 """Tiles of the bare network that a round times."""

@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from imgrestore.devices import choose_device
+from imgrestore.engine.devices import choose_device
 from imgrestore.errors import ImgrestoreError
 from imgrestore.files import write_atomically
 from imgrestore.recipes.recipe import Recipe, load_recipe

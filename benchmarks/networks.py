@@ -15,10 +15,10 @@ import torch
 from documents import update
 from engine import Bench, picture, speed
 
-from imgrestore.allocation import keep_freed_memory
-from imgrestore.engine import Restorer
-from imgrestore.report import markdown
-from imgrestore.weights import build
+from imgrestore.engine.allocation import keep_freed_memory
+from imgrestore.engine.restorer import Restorer
+from imgrestore.evaluation.report import markdown
+from imgrestore.weights.storage import build
 
 TRIED = {
     "resnet-sr:4": ("32x6", "48x6", "64x8", "64x12"),

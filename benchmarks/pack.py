@@ -16,8 +16,8 @@ import torch
 from imgrestore.codecs import find_images, read_image, write_image
 from imgrestore.codecs.formats import by_name
 from imgrestore.codecs.options import SaveOptions
-from imgrestore.filters import resize
 from imgrestore.image import Image
+from imgrestore.image.resampling import resize
 
 SIDES = (2048, 1536, 1280, 1024, 896, 768, 640, 512, 448, 384)
 """Longest sides that are tried, in pixels."""

@@ -23,13 +23,11 @@ from pathlib import Path
 from documents import update
 
 from imgrestore.api import load_model
-from imgrestore.cards import shipped, weights_folder
-from imgrestore.catalogue import choose
 from imgrestore.codecs import find_images, read_image
 from imgrestore.degradations.contract import Degradation
-from imgrestore.devices import Precision
-from imgrestore.engine import Restorer
-from imgrestore.evaluation import (
+from imgrestore.engine.devices import Precision
+from imgrestore.engine.restorer import Restorer
+from imgrestore.evaluation.evaluate import (
     Pair,
     baselines,
     classical_methods,
@@ -38,9 +36,11 @@ from imgrestore.evaluation import (
     standard_degradations,
     white_noise,
 )
+from imgrestore.evaluation.report import Report, Score, markdown, shown
 from imgrestore.metrics import Protocol
-from imgrestore.registry import models
-from imgrestore.report import Report, Score, markdown, shown
+from imgrestore.parts.registry import models
+from imgrestore.weights.cards import shipped, weights_folder
+from imgrestore.weights.catalogue import choose
 
 Models = dict[str, tuple[str, Restorer]]
 """Models by name, each with what its scores are kept under: other weights have other scores."""

@@ -20,10 +20,10 @@ from pathlib import Path
 import numpy as np
 from engine import picture, process
 
+from imgrestore.batch.manifest import MANIFEST, Manifest
 from imgrestore.codecs import write_image
 from imgrestore.codecs.formats import by_name
 from imgrestore.image import BAND, Header, ImageStream, Pixels
-from imgrestore.manifest import MANIFEST, Manifest
 
 PEAKS = """
 import re, sys

@@ -29,11 +29,11 @@ import imgrestore
 from imgrestore.codecs import write_image
 from imgrestore.codecs.formats import by_name
 from imgrestore.datasets.samples import Share
-from imgrestore.devices import choose_device, describe_device
-from imgrestore.filters import resize
+from imgrestore.engine.devices import choose_device, describe_device
+from imgrestore.evaluation.report import markdown
 from imgrestore.image import Image
+from imgrestore.image.resampling import resize
 from imgrestore.recipes.recipe import load_recipe
-from imgrestore.report import markdown
 from imgrestore.training.data import read_data
 from imgrestore.training.plan import Plan
 

@@ -19,15 +19,15 @@ from numpy.typing import NDArray
 from pydantic import AfterValidator
 from pydantic.fields import FieldInfo
 
-from imgrestore import registry
 from imgrestore.codecs import read_image, write_image
 from imgrestore.codecs.formats import by_name
 from imgrestore.codecs.text import draw_text
 from imgrestore.degradations.contract import Degradation
+from imgrestore.degradations.streams import Streams
 from imgrestore.files import replacing
 from imgrestore.image import Image
-from imgrestore.parts import RecipeTable
-from imgrestore.streams import Streams
+from imgrestore.parts import registry
+from imgrestore.parts.part import RecipeTable
 
 DOCS = Path(__file__).parent
 
@@ -66,7 +66,8 @@ probability = 0.5
   predicted from each other, one after the other, which leaves a GPU nothing to do at once.
 
 From Python: `Defocus(radius=(1, 4))(image, Streams.seeded(7, range(len(image))))` with `image` a float tensor (N, C, H,
-W) in [0, 1] and `Streams` from `imgrestore.streams`. To add one, add a file to `src/imgrestore/degradations/`.
+W) in [0, 1] and `Streams` from `imgrestore.degradations.streams`. To add one, add a file to
+`src/imgrestore/degradations/`.
 
 ![Every degradation on the same small crop, each pixel shown as four](images/degradations.png)
 

@@ -13,10 +13,10 @@ from PIL import Image as PillowImage
 from torch import Tensor
 from typer.testing import CliRunner
 
-from imgrestore import registry
 from imgrestore.cli.app import app
 from imgrestore.errors import ImgrestoreError, UsageError
 from imgrestore.models.contract import RestorationModel
+from imgrestore.parts import registry
 from processes import adopt_orphans, end_all
 
 torch.set_num_threads(1)

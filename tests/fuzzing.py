@@ -22,13 +22,13 @@ import tifffile
 import torch
 from PIL import Image as PillowImage
 
-from imgrestore.batch import run
-from imgrestore.catalogue import choose
+from imgrestore.batch.jobs import Request, plan
+from imgrestore.batch.methods import ready
+from imgrestore.batch.run import run
 from imgrestore.codecs import ReadOptions, SaveOptions, open_image
 from imgrestore.errors import ImgrestoreError
-from imgrestore.jobs import Request, plan
-from imgrestore.methods import ready
-from imgrestore.provenance import Carrying
+from imgrestore.provenance.stamp import Carrying
+from imgrestore.weights.catalogue import choose
 
 pillow_heif.register_heif_opener()
 

@@ -10,7 +10,7 @@ import processes
 PROGRAM = """
 import resource, sys
 import numpy as np
-from imgrestore.allocation import keep_freed_memory, return_freed_memory
+from imgrestore.engine.allocation import keep_freed_memory, return_freed_memory
 
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

@@ -14,13 +14,13 @@ from PIL import Image as PillowImage
 import imgrestore
 import processes
 from conftest import invoke, open_picture, random_model, told
-from imgrestore import cards
-from imgrestore.cards import Card
-from imgrestore.catalogue import Remedies, choose
+from imgrestore.batch.manifest import MANIFEST
 from imgrestore.errors import UsageError
-from imgrestore.manifest import MANIFEST
 from imgrestore.models.in_turn import InTurn
-from imgrestore.weights import save_weights
+from imgrestore.weights import cards
+from imgrestore.weights.cards import Card
+from imgrestore.weights.catalogue import Remedies, choose
+from imgrestore.weights.storage import save_weights
 from test_diagnosis import blurred, clean, compressed, noisy
 from test_options import SCHEMA
 
@@ -310,7 +310,7 @@ def test_the_same_from_python(here: Path) -> None:
 
 
 def test_mistakes_in_the_diagnosis_fail_one_photo(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from imgrestore import treatment
+    from imgrestore.automatic import treatment
 
     real = treatment.diagnose
 

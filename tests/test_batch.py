@@ -16,11 +16,11 @@ from PIL import Image as PillowImage
 from typer.testing import CliRunner
 
 import processes
+from imgrestore.batch.jobs import Job
+from imgrestore.batch.manifest import MANIFEST
 from imgrestore.cli.app import app
 from imgrestore.cli.outcome import resuming
 from imgrestore.errors import ImgrestoreError
-from imgrestore.jobs import Job
-from imgrestore.manifest import MANIFEST
 
 OPTIONS = ["--model", "bicubic", "--scale", "2"]
 
@@ -162,7 +162,7 @@ def test_what_appears_while_a_batch_runs_stays(more: list[str], photos: Path, mo
 
     restore("in/2.webp", "-o", "out/", *OPTIONS)
     Path("out/2.webp").unlink()
-    monkeypatch.setattr("imgrestore.batch._digest", by_another)
+    monkeypatch.setattr("imgrestore.batch.run._digest", by_another)
     code, records, said = restore("in/1.jpg", "in/2.webp", "-o", "out/", *more, *OPTIONS)
     known = b"1.jpg" in Path("out", MANIFEST).read_bytes()
     if "--overwrite" in more:
@@ -230,7 +230,7 @@ def test_a_manifest_that_cannot_be_written_ends_no_batch(
         if lines in line:
             raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("imgrestore.manifest._append", full)
+    monkeypatch.setattr("imgrestore.batch.manifest._append", full)
     code, records, said = restore("in", "-o", "out", *OPTIONS)
     assert code == 0 and len(records) == 4 and said.count("--resume will not know of this input") == 4
 

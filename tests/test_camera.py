@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from imgrestore.color import luma
 from imgrestore.degradations.camera import Camera, _demosaic, _Development, _mosaic
-from imgrestore.streams import Streams
+from imgrestore.degradations.streams import Streams
+from imgrestore.image.color import luma
 
 QUIET = {"banding": 0, "smoothed": 0, "sharpened": 0, "compressed": 0}
 

@@ -23,9 +23,9 @@ from imgrestore.degradations.canvas import (
 from imgrestore.degradations.jpeg import Jpeg, save
 from imgrestore.degradations.jpeg_codec import through_file
 from imgrestore.degradations.random_resize import RandomResize
+from imgrestore.degradations.streams import Streams
 from imgrestore.degradations.two_pass import Pass, TwoPass
-from imgrestore.filters import KERNELS, resize
-from imgrestore.streams import Streams
+from imgrestore.image.resampling import KERNELS, resize
 
 SIZES = torch.tensor([[40, 60], [17, 33], [1, 2], [25, 1]])
 

@@ -17,9 +17,9 @@ from PIL import Image as PillowImage
 
 import processes
 from conftest import invoke, open_picture
-from imgrestore import api
-from imgrestore.cards import read_card, weights_folder
 from imgrestore.cli.app import _common_options_first, app
+from imgrestore.engine import prepare as preparing
+from imgrestore.weights.cards import read_card, weights_folder
 
 
 def run(*arguments: str | Path, stdin: bytes = b"", cwd: Path | None = None) -> subprocess.CompletedProcess[bytes]:
@@ -134,7 +134,7 @@ def test_every_flag_of_one_letter_can_stand_in_a_bundle() -> None:
 
 
 INTERRUPTED = """
-from imgrestore import inputs
+from imgrestore.batch import inputs
 from imgrestore.cli import app
 
 def stopped(*_, **__):
@@ -294,13 +294,13 @@ def test_a_precision_is_measured_once(photo_folder: Path, tmp_path: Path, monkey
     weights = tmp_path / "mine.safetensors"
     weights.write_bytes((weights_folder() / "resnet-denoise.safetensors").read_bytes())
     made: list[dict[str, object]] = []
-    prepare = api.prepare
+    prepare = preparing.prepare
 
     def noted(choice, **options: object):
         made.append(options)
         return prepare(choice, **options)
 
-    monkeypatch.setattr(api, "prepare", noted)
+    monkeypatch.setattr(preparing, "prepare", noted)
     options = ["--precision", "bf16", "--tile", "64", "--memory", "300M"]
     assert invoke("evaluate", "--model", weights, "--data", photo_folder, "--record", *options)[0] == 0
     told = {"device": "auto", "tile": 64, "memory": 300 * 2**20}

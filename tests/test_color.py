@@ -1,6 +1,6 @@
 import torch
 
-from imgrestore.color import extend_under_transparency
+from imgrestore.image.color import extend_under_transparency
 
 
 def test_visible_pixels_are_untouched_and_hidden_ones_take_their_colour() -> None:

@@ -6,18 +6,18 @@ import torch
 from PIL import Image as PillowImage
 
 from conftest import open_picture, random_model
-from imgrestore.comparison import Subject, compare_photo, most_different
-from imgrestore.engine import Restorer
+from imgrestore.engine.restorer import Restorer
 from imgrestore.errors import InputError
-from imgrestore.evaluation import (
+from imgrestore.evaluation.comparison import Subject, compare_photo, most_different
+from imgrestore.evaluation.evaluate import (
     baselines,
     degraded_pairs,
     evaluate,
     standard_degradations,
     standard_protocol,
 )
-from imgrestore.report import Report
-from imgrestore.sheet import draw_sheet, save_sheet
+from imgrestore.evaluation.report import Report
+from imgrestore.evaluation.sheet import draw_sheet, save_sheet
 
 
 def test_the_places_that_differ_most_are_found_without_overlap() -> None:

@@ -5,12 +5,12 @@ import pytest
 import torch
 
 from conftest import random_model
-from imgrestore.conversion import Colour, Conversion
-from imgrestore.engine import Restorer
+from imgrestore.engine.restorer import Restorer
 from imgrestore.errors import UsageError
 from imgrestore.image import Image
-from imgrestore.tensors import from_tensor
-from imgrestore.tiling import Region
+from imgrestore.image.conversion import Colour, Conversion
+from imgrestore.image.regions import Region
+from imgrestore.image.tensors import from_tensor
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 from torch.fft import rfft2
 
-from imgrestore.color import luma, to_linear
 from imgrestore.degradations.blur import blur, gaussian_blur, gaussian_kernels
 from imgrestore.degradations.chroma_noise import ChromaNoise
 from imgrestore.degradations.contract import Degradation
@@ -22,9 +21,10 @@ from imgrestore.degradations.impulse import Impulse
 from imgrestore.degradations.quantize import Quantize
 from imgrestore.degradations.scratches import Scratches
 from imgrestore.degradations.sharpen import Sharpen
+from imgrestore.degradations.streams import Streams
 from imgrestore.degradations.strokes import lines_drawn, painted, presence, waver
-from imgrestore.parts import check
-from imgrestore.streams import Streams
+from imgrestore.image.color import luma, to_linear
+from imgrestore.parts.part import check
 
 KINDS = ["chroma-noise", "dust", "grain", "halftone", "hot-pixels", "impulse", "scratches", "sharpen"]
 

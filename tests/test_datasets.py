@@ -27,10 +27,10 @@ from imgrestore.degradations.downsample import Downsample
 from imgrestore.degradations.gaussian import Gaussian
 from imgrestore.degradations.identity import Identity
 from imgrestore.degradations.rotate import Rotate
+from imgrestore.degradations.streams import Streams
 from imgrestore.drawing.picture import Drawing
 from imgrestore.errors import ComputeError, InputError, RecipeError
-from imgrestore.parts import check
-from imgrestore.streams import Streams
+from imgrestore.parts.part import check
 
 PLENTY = 2**30
 

@@ -13,8 +13,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from imgrestore import registry
-from imgrestore.color import luma, to_linear, to_srgb
 from imgrestore.degradations import opencv
 from imgrestore.degradations.anisotropic_blur import AnisotropicBlur
 from imgrestore.degradations.bilateral import Bilateral
@@ -45,12 +43,14 @@ from imgrestore.degradations.rotate import Rotate
 from imgrestore.degradations.salt_pepper import SaltPepper
 from imgrestore.degradations.shot_read import ShotRead
 from imgrestore.degradations.speckle import Speckle
+from imgrestore.degradations.streams import Streams
 from imgrestore.degradations.two_pass import Pass, TwoPass
 from imgrestore.degradations.webp import Webp
 from imgrestore.errors import ComputeError, InputError, RecipeError
-from imgrestore.filters import resize
-from imgrestore.parts import RecipeTable, check
-from imgrestore.streams import Streams
+from imgrestore.image.color import luma, to_linear, to_srgb
+from imgrestore.image.resampling import resize
+from imgrestore.parts import registry
+from imgrestore.parts.part import RecipeTable, check
 
 DOCS = Path(__file__).parent.parent / "docs"
 KERNELS = [Path(tempfile.mkdtemp()) / f"{side}.txt" for side in range(1, 40, 2)]

@@ -3,9 +3,9 @@ from contextlib import nullcontext
 import pytest
 import torch
 
-from imgrestore import devices
-from imgrestore.distributed import joined
+from imgrestore.engine import devices
 from imgrestore.errors import UsageError
+from imgrestore.training.distributed import joined
 
 
 def test_unknown_devices_and_precisions() -> None:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from imgrestore.diagnosis import BLOCKY, BLURRED, NOISY, Diagnosis, diagnose
+from imgrestore.automatic.diagnosis import BLOCKY, BLURRED, NOISY, Diagnosis, diagnose
 from imgrestore.image import Image, ImageStream
 
 

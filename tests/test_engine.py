@@ -4,13 +4,13 @@ import torch
 from torch import Tensor, nn
 
 from conftest import EXACT_VARIANTS, MODEL_VARIANTS, random_model
-from imgrestore.engine import Restorer
+from imgrestore.engine.restorer import Restorer
 from imgrestore.errors import ComputeError, UsageError
-from imgrestore.filters import resize
 from imgrestore.image import Image
+from imgrestore.image.regions import Region
+from imgrestore.image.resampling import resize
 from imgrestore.models.contract import RestorationModel
-from imgrestore.registry import find_model
-from imgrestore.tiling import Region
+from imgrestore.parts.registry import find_model
 
 SIZES = [(1, 1), (1, 37), (23, 2), (5, 90), (17, 23), (45, 61)]
 

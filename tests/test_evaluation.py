@@ -6,7 +6,6 @@ import pytest
 import torch
 from PIL import Image as PillowImage
 
-from imgrestore.classical import richardson_lucy
 from imgrestore.degradations.blur import blur
 from imgrestore.degradations.box_blur import BoxBlur
 from imgrestore.degradations.camera_shake import CameraShake
@@ -15,7 +14,8 @@ from imgrestore.degradations.downsample import Downsample
 from imgrestore.degradations.gaussian import Gaussian
 from imgrestore.degradations.gaussian_blur import GaussianBlur
 from imgrestore.errors import InputError, RecipeError, UsageError
-from imgrestore.evaluation import (
+from imgrestore.evaluation.classical import richardson_lucy
+from imgrestore.evaluation.evaluate import (
     Pair,
     baselines,
     card_score,
@@ -29,8 +29,8 @@ from imgrestore.evaluation import (
     to_tensor,
     white_noise,
 )
+from imgrestore.evaluation.report import Report, Requirement, Score
 from imgrestore.metrics import psnr
-from imgrestore.report import Report, Requirement, Score
 
 
 def test_pairs_made_from_ground_truth(photo_folder: Path) -> None:

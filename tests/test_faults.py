@@ -26,16 +26,16 @@ from typer.testing import CliRunner
 
 import processes
 from imgrestore import files
-from imgrestore.catalogue import choose
+from imgrestore.batch.jobs import Request, plan
+from imgrestore.batch.manifest import MANIFEST
+from imgrestore.batch.space import forecast, shown
 from imgrestore.cli import signals
 from imgrestore.cli.app import app
 from imgrestore.cli.outcome import resuming
 from imgrestore.codecs import find_images, pipes, read_image, vips
-from imgrestore.conversion import Conversion
 from imgrestore.errors import ImgrestoreError, InputError, OutputError
-from imgrestore.jobs import Request, plan
-from imgrestore.manifest import MANIFEST
-from imgrestore.space import forecast, shown
+from imgrestore.image.conversion import Conversion
+from imgrestore.weights.catalogue import choose
 
 OPTIONS = ["--model", "bicubic", "--scale", "2"]
 
@@ -146,7 +146,7 @@ def test_a_reader_of_a_table_that_goes_away_is_left_in_peace() -> None:
 
 
 def test_memory_that_runs_out_is_told_as_such(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from imgrestore.engine import Restorer
+    from imgrestore.engine.restorer import Restorer
 
     def crowded(*_: object) -> None:
         raise RuntimeError("[enforce fail at alloc_cpu.cpp:1] DefaultCPUAllocator: can't allocate memory: you tried to")
@@ -205,7 +205,7 @@ def test_disk_space_is_looked_at_before_work_starts(photos: Path, monkeypatch: p
 def test_a_folder_that_must_not_be_written_to(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("out").mkdir()
     with monkeypatch.context() as root:  # who may write anywhere
-        root.setattr("imgrestore.jobs.os.access", lambda path, mode: mode == os.R_OK)
+        root.setattr("imgrestore.batch.jobs.os.access", lambda path, mode: mode == os.R_OK)
         code, _, stderr = restore("in", "-o", "out", *OPTIONS)
     assert code == 1 and "out: cannot be written to" in stderr
 
@@ -228,7 +228,7 @@ def test_an_output_that_one_may_not_even_look_for(photos: Path, monkeypatch: pyt
 
     Path("locked").mkdir()
     monkeypatch.setattr("pathlib.Path.stat", refused)
-    monkeypatch.setattr("imgrestore.jobs.os.access", lambda path, mode: mode == os.R_OK)
+    monkeypatch.setattr("imgrestore.batch.jobs.os.access", lambda path, mode: mode == os.R_OK)
     for output in ("locked/x.png", "locked/"):
         code, _, stderr = restore("in/a.png", "-o", output, *OPTIONS)
         assert code == 1 and "locked: cannot be written to" in stderr
@@ -403,21 +403,22 @@ def test_an_input_that_cannot_be_read_to_its_end_is_to_blame(photos: Path, monke
         raise FileNotFoundError(2, "No such file or directory")
 
     PillowImage.new("RGB", (64, 64)).save("in/e.png")
-    monkeypatch.setattr("imgrestore.batch.open_bytes", gone)
+    monkeypatch.setattr("imgrestore.batch.run.open_bytes", gone)
     code, _, stderr = restore("in/e.png", "-o", "out.png")
     assert code == 1 and "error: in/e.png: cannot be read (No such file or directory)" in stderr
     assert not Path("out.png").exists() and not unfinished(Path())
 
 
 def test_errors_of_the_engine_name_the_image(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("imgrestore.network.Network._computed", lambda self, network, batch: batch * math.nan)
+    monkeypatch.setattr("imgrestore.engine.network.Network._computed", lambda self, network, batch: batch * math.nan)
     code, _, stderr = restore("in", "-o", "out", "--scale", "2")
     assert code == 1 and stderr.count("values that are not numbers") == 3 and "error: in/b.jpg: " in stderr
 
 
 STANDSTILL = """
 import hashlib, sys, threading
-from imgrestore import files, network
+from imgrestore import files
+from imgrestore.engine import network
 from imgrestore.cli import app, signals
 
 def begin():
@@ -456,7 +457,7 @@ def test_a_signal_ends_the_run_even_inside_a_long_step(sent: int, patience: floa
 
 
 INTERRUPTED = """
-from imgrestore import engine
+from imgrestore.engine import restorer as engine
 from imgrestore.cli import app
 
 def stopped(*_):

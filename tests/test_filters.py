@@ -3,7 +3,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imgrestore.filters import KERNELS, axis_weights, resize, resize_rows
+from imgrestore.image.resampling import KERNELS, axis_weights, resize, resize_rows
 
 
 @pytest.mark.parametrize("size", [(130, 194), (33, 48), (16, 200), (65, 97), (1, 1)])

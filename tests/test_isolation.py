@@ -13,12 +13,12 @@ from PIL import Image as PillowImage
 from PIL import ImageCms
 
 import processes
-from imgrestore.catalogue import choose
+from imgrestore.batch.jobs import Request, plan
 from imgrestore.codecs import ReadOptions, heic, isolation, loading, open_image, pillow, pipes, read_header, read_image
 from imgrestore.codecs.formats import FORMATS, by_name
 from imgrestore.errors import DamagedError, InputError, TooLargeError
 from imgrestore.image import ImageStream
-from imgrestore.jobs import Request, plan
+from imgrestore.weights.catalogue import choose
 
 pillow_heif.register_heif_opener()
 

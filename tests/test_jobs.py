@@ -4,12 +4,12 @@ from pathlib import Path
 import pytest
 from PIL import Image as PillowImage
 
-from imgrestore.catalogue import choose, labelled, task_model
+from imgrestore.batch.jobs import STREAM, Request, plan
+from imgrestore.batch.manifest import Entry, Manifest
+from imgrestore.batch.names import Template
 from imgrestore.errors import OutputError, UsageError
-from imgrestore.jobs import STREAM, Request, plan
-from imgrestore.manifest import Entry, Manifest
-from imgrestore.names import Template
-from imgrestore.sizes import Target
+from imgrestore.image.sizes import Target
+from imgrestore.weights.catalogue import choose, labelled, task_model
 
 BICUBIC = choose("bicubic", 2)
 

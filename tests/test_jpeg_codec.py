@@ -13,7 +13,7 @@ from imgrestore.codecs import read_image
 from imgrestore.degradations import opencv
 from imgrestore.degradations.jpeg import Jpeg
 from imgrestore.degradations.jpeg_codec import SUBSAMPLINGS, Subsampling, through_file
-from imgrestore.streams import Streams
+from imgrestore.degradations.streams import Streams
 
 QUALITIES = (10, 20, 30, 40, 50, 60, 70, 80, 90, 95)
 CIRCUIT = Path(__file__).parent.parent / "docs" / "images" / "circuit.jpg"

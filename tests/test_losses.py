@@ -12,12 +12,12 @@ from scipy.ndimage import convolve, gaussian_filter
 from skimage.metrics import structural_similarity
 from torch import Tensor
 
-from imgrestore import registry
 from imgrestore.errors import RecipeError, UsageError
 from imgrestore.losses.contract import Loss
 from imgrestore.losses.sfl_log import SIGMAS, laplacian_of_gaussian
 from imgrestore.losses.structure import similarity
-from imgrestore.parts import check
+from imgrestore.parts import registry
+from imgrestore.parts.part import check
 
 VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("bce", {"reduction": "sum"}),

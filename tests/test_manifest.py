@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from imgrestore.batch.manifest import MANIFEST, Entry, Manifest, fingerprint, read_line
 from imgrestore.errors import OutputError
 from imgrestore.files import remove_leftovers
-from imgrestore.manifest import MANIFEST, Entry, Manifest, fingerprint, read_line
 
 
 def entry(name: str, status: str = "done", **more: object) -> Entry:

@@ -6,13 +6,13 @@ import pytest
 import torch
 from PIL import Image as PillowImage
 
-from imgrestore.distributed import Processes
-from imgrestore.evaluation import baselines, evaluate
+from imgrestore.evaluation.evaluate import baselines, evaluate
+from imgrestore.evaluation.report import Report
 from imgrestore.metrics import METRICS
 from imgrestore.metrics.tensors import measure
 from imgrestore.recipes.recipe import load_recipe
-from imgrestore.report import Report
 from imgrestore.training.data import CROP, read_data
+from imgrestore.training.distributed import Processes
 from imgrestore.training.measuring import Measuring
 from imgrestore.training.plan import Plan
 from imgrestore.training.step import Step

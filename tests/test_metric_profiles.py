@@ -7,7 +7,7 @@ from scipy.ndimage import gaussian_filter
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from torch import Tensor
 
-from imgrestore.color import luma
+from imgrestore.image.color import luma
 from imgrestore.losses.sfl_log import laplacian_of_gaussian
 from imgrestore.metrics import batches, ms_ssim
 from imgrestore.metrics.codes import kl_nats, silhouette, win_percentage

@@ -6,16 +6,16 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from imgrestore import registry
-from imgrestore.engine import Restorer
+from imgrestore.engine.restorer import Restorer
 from imgrestore.errors import RecipeError
+from imgrestore.image.spectrum import high_pass, phase
 from imgrestore.losses.mse import Mse
 from imgrestore.losses.sfl_log import SIGMAS, SflLog, laplacian_of_gaussian
 from imgrestore.models.contract import RestorationModel
 from imgrestore.models.fourier_ae import FourierAutoencoder
+from imgrestore.parts import registry
 from imgrestore.recipes import shipped_recipes
 from imgrestore.recipes.recipe import load_recipe
-from imgrestore.spectrum import high_pass, phase
 
 SMALL_FOURIER: dict[str, object] = {"size": 16, "latent": 8, "width": 8}
 

@@ -9,7 +9,6 @@ from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from conftest import random_model
-from imgrestore import registry
 from imgrestore.datasets.gathered import Gathered, obstacle
 from imgrestore.datasets.pairs import Pairs
 from imgrestore.datasets.samples import Samples, Share, orders
@@ -17,9 +16,10 @@ from imgrestore.degradations.contract import Degradation
 from imgrestore.degradations.downsample import Downsample
 from imgrestore.degradations.gaussian import Gaussian
 from imgrestore.degradations.jpeg_codec import through_file
-from imgrestore.engine import Restorer
+from imgrestore.degradations.streams import Streams
+from imgrestore.engine.restorer import Restorer
+from imgrestore.parts import registry
 from imgrestore.recipes.recipe import Recipe, load_recipe
-from imgrestore.streams import Streams
 from imgrestore.training.data import read_data
 from imgrestore.training.loop import train
 from imgrestore.training.options import Options
@@ -27,7 +27,7 @@ from imgrestore.training.plan import Plan
 from imgrestore.training.run import Run
 from imgrestore.training.step import Step
 from imgrestore.training.taking import FromLoader, OnDevice
-from imgrestore.weights import load_weights
+from imgrestore.weights.storage import load_weights
 
 CPU = torch.device("cpu")
 TINY = ["width=8", "blocks=1", "patch=12", "batch=4", "images=1", "precision=fp32", "warmup=2", "learning_rate=1e-4"]

@@ -5,13 +5,13 @@ import torch
 from torch import Tensor, nn
 
 from conftest import random_model
-from imgrestore.engine import Restorer
+from imgrestore.engine.restorer import Restorer
 from imgrestore.models.contract import RestorationModel
 from imgrestore.models.variational import VariationalAutoencoder
+from imgrestore.optimization.schedules import Triangular2
 from imgrestore.recipes import shipped_recipes
 from imgrestore.recipes.recipe import load_recipe
-from imgrestore.schedules import Triangular2
-from imgrestore.weights import build
+from imgrestore.weights.storage import build
 
 
 def parameters(module: nn.Module) -> int:

@@ -9,12 +9,9 @@ from PIL import Image as PillowImage
 from torch import Tensor
 from typer.testing import CliRunner
 
-from imgrestore.cards import Card, read_card, shipped
 from imgrestore.cli.app import app
 from imgrestore.errors import InputError, UnknownNameError
-from imgrestore.metrics.profiles import PROFILES
-from imgrestore.models.contract import RestorationModel
-from imgrestore.papers import (
+from imgrestore.evaluation.papers import (
     CONTROL,
     MEAN_CODE,
     WINS,
@@ -27,14 +24,17 @@ from imgrestore.papers import (
     numbers,
     places,
 )
-from imgrestore.papers.measure import SHOWN, Measurement, Result
-from imgrestore.papers.pictures import Material
-from imgrestore.papers.table import PaperTable
-from imgrestore.papers.trained import Trained, find_weights
+from imgrestore.evaluation.papers.measure import SHOWN, Measurement, Result
+from imgrestore.evaluation.papers.pictures import Material
+from imgrestore.evaluation.papers.table import PaperTable
+from imgrestore.evaluation.papers.trained import Trained, find_weights
+from imgrestore.evaluation.sheet import draw_grid
+from imgrestore.metrics.profiles import PROFILES
+from imgrestore.models.contract import RestorationModel
 from imgrestore.recipes import shipped_recipes
 from imgrestore.recipes.recipe import load_recipe
-from imgrestore.sheet import draw_grid
-from imgrestore.weights import save_weights
+from imgrestore.weights.cards import Card, read_card, shipped
+from imgrestore.weights.storage import save_weights
 
 DEVICE = torch.device("cpu")
 NUMBERS = numbers()

@@ -16,8 +16,8 @@ from imgrestore import load_model, restore
 from imgrestore.codecs import SaveOptions, exif, open_image, read_image, write_image, xmp
 from imgrestore.codecs.formats import by_name
 from imgrestore.image import Image, scaled_size
-from imgrestore.provenance import Stamp
-from imgrestore.tiling import Region
+from imgrestore.image.regions import Region
+from imgrestore.provenance.stamp import Stamp
 
 briefly = settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 

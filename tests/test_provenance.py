@@ -3,7 +3,7 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 
 from imgrestore.image import Metadata
-from imgrestore.provenance import NAMESPACE, Carrying, Stamp
+from imgrestore.provenance.stamp import NAMESPACE, Carrying, Stamp
 
 STAMP = Stamp("0.2.0", "resnet-sr", "ab" * 32, {"scale": 2, "strength": 0.5, "note": "<\"é'&#65;>"})
 PACKET = (

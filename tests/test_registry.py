@@ -1,7 +1,7 @@
 import pytest
 
-from imgrestore import registry
 from imgrestore.errors import UnknownNameError
+from imgrestore.parts import registry
 
 
 @pytest.mark.parametrize("kind", ["model", "loss", "degradation"])

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.nn.functional import avg_pool2d
 
-from imgrestore.rows import RowWindow, rebanded, with_context
+from imgrestore.image.rows import RowWindow, rebanded, with_context
 
 
 def test_window_gives_rows_and_forgets_them() -> None:

@@ -3,8 +3,8 @@ import math
 import pytest
 import torch
 
-from imgrestore.optimizers import Adam, Adamw, Lion, Sgd
-from imgrestore.schedules import Constant, Cosine, Exponential, Plateau, Triangular2
+from imgrestore.optimization.optimizers import Adam, Adamw, Lion, Sgd
+from imgrestore.optimization.schedules import Constant, Cosine, Exponential, Plateau, Triangular2
 
 
 def test_triangular2_of_paper_002() -> None:

@@ -6,17 +6,18 @@ import pytest
 import torch
 
 from conftest import shift
-from imgrestore.api import load_model, prepare
-from imgrestore.cards import read_card, shipped, weights_folder
-from imgrestore.catalogue import PAPER_MODELS, choose
+from imgrestore.api import load_model
 from imgrestore.codecs import read_image
+from imgrestore.engine.prepare import prepare
 from imgrestore.errors import UsageError
-from imgrestore.evaluation import Pair, parse_degradation, standard_degradations, to_tensor, white_noise
-from imgrestore.filters import resize
+from imgrestore.evaluation.evaluate import Pair, parse_degradation, standard_degradations, to_tensor, white_noise
 from imgrestore.image import Image
+from imgrestore.image.resampling import resize
 from imgrestore.metrics import psnr
-from imgrestore.registry import find_model
-from imgrestore.weights import load_weights
+from imgrestore.parts.registry import find_model
+from imgrestore.weights.cards import read_card, shipped, weights_folder
+from imgrestore.weights.catalogue import PAPER_MODELS, choose
+from imgrestore.weights.storage import load_weights
 
 PHOTO = Path(__file__).parent.parent / "docs" / "images" / "circuit.jpg"
 PAPERS = sorted(name for (name, _), path in shipped().items() if path.parent != weights_folder())

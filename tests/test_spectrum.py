@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from imgrestore.spectrum import frequencies, high_pass, phase, scaled_cutoff
+from imgrestore.image.spectrum import frequencies, high_pass, phase, scaled_cutoff
 
 
 def spectrum(image: torch.Tensor) -> torch.Tensor:
@@ -72,7 +72,7 @@ def test_phase_of_a_negative_number_is_plus_one(monkeypatch: pytest.MonkeyPatch)
         result = phase(pattern.float())
         assert result.min() > -1 and result.max() == 1, "the highest frequency of these is a negative number"
     negative = torch.complex(torch.full((8, 8), -1.0), torch.full((8, 8), -0.0))
-    monkeypatch.setattr("imgrestore.spectrum.fft2", lambda image, norm: negative)
+    monkeypatch.setattr("imgrestore.image.spectrum.fft2", lambda image, norm: negative)
     assert (phase(pattern.float()) == 1).all(), "transforms may leave a zero with a sign"
 
 

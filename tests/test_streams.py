@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from imgrestore.streams import Streams
+from imgrestore.degradations.streams import Streams
 
 MANY = 500_000
 

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imgrestore.tiling import Span, blended_spans, exact_spans
+from imgrestore.image.regions import Span, blended_spans, exact_spans
 
 
 def total(spans: list[Span], length: int) -> np.ndarray:

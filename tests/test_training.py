@@ -16,20 +16,19 @@ from safetensors.torch import load_file
 
 import processes
 from conftest import open_picture
-from imgrestore.cards import Card
 from imgrestore.datasets.samples import Share
-from imgrestore.distributed import launcher
 from imgrestore.drawing.fonts import Fonts
-from imgrestore.engine import Restorer
+from imgrestore.engine.restorer import Restorer
 from imgrestore.errors import ComputeError, ImgrestoreError, InputError, RecipeError, UsageError, WeightsError
 from imgrestore.losses.kl_gauss import KlGauss
 from imgrestore.losses.l1 import L1
 from imgrestore.losses.mse import Mse
-from imgrestore.parts import check
+from imgrestore.parts.part import check
 from imgrestore.recipes import shipped_recipes
 from imgrestore.recipes.recipe import Recipe, load_recipe
 from imgrestore.training.check import check_run
 from imgrestore.training.data import read_data
+from imgrestore.training.distributed import launcher
 from imgrestore.training.loop import train
 from imgrestore.training.options import Options
 from imgrestore.training.plan import Plan
@@ -37,7 +36,8 @@ from imgrestore.training.run import Run
 from imgrestore.training.state import State, load_checkpoint
 from imgrestore.training.step import Step
 from imgrestore.training.windows import Windows
-from imgrestore.weights import build, load_weights, save_weights
+from imgrestore.weights.cards import Card
+from imgrestore.weights.storage import build, load_weights, save_weights
 
 DOCS = Path(__file__).parent.parent / "docs"
 CPU = torch.device("cpu")

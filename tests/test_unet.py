@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from conftest import random_model
-from imgrestore.cards import Card
 from imgrestore.models.unet import UNet, unet_denoise
 from imgrestore.training.beginning import take_over
-from imgrestore.weights import save_weights
+from imgrestore.weights.cards import Card
+from imgrestore.weights.storage import save_weights
 
 
 def test_it_begins_by_changing_next_to_nothing() -> None:
@@ -25,16 +25,28 @@ def test_a_flat_picture_is_treated_alike_up_to_its_corners() -> None:
 def test_a_larger_one_begins_as_the_smaller_one(tmp_path: Path) -> None:
     small, path = random_model("unet-denoise", 1, width=8, quarter=12, eighth=16), tmp_path / "small.safetensors"
     save_weights(path, small.state_dict(), Card("unet-denoise", {"width": 8, "quarter": 12, "eighth": 16}))
-    large = unet_denoise(width=12, quarter=12, eighth=20, down=2, bottom=3, up=3)
+    large = unet_denoise(width=12, quarter=12, eighth=20, after=6, down=2, bottom=3, up=3)
     assert take_over(large, path).whole
     photo = torch.rand(1, 3, 32, 40, generator=torch.Generator().manual_seed(0))
     assert torch.allclose(large(photo), small(photo), atol=1e-5)
 
 
-@pytest.mark.parametrize(("down", "bottom", "up"), [(1, 2, 2), (1, 1, 1), (2, 1, 0), (0, 2, 3)])
-def test_it_sees_as_far_as_it_says_and_no_further(down: int, bottom: int, up: int) -> None:
+def test_it_begins_as_the_shipped_denoiser(tmp_path: Path) -> None:
+    small, path = random_model("resnet-denoise", 1, width=8, blocks=3), tmp_path / "small.safetensors"
+    save_weights(path, small.state_dict(), Card("resnet-denoise", {"width": 8, "blocks": 3}))
+    large = unet_denoise(width=8, quarter=8, eighth=8, before=1, after=2)
+    assert take_over(large, path).whole
+    photo = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    inside = (..., slice(24, 40), slice(24, 40))  # they read other things beyond the edge
+    assert torch.allclose(large(photo)[inside], small(photo)[inside], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "down", "bottom", "up"), [(1, 2, 1, 2, 2), (3, 5, 1, 1, 1), (0, 1, 2, 1, 0), (2, 0, 0, 2, 3)]
+)
+def test_it_sees_as_far_as_it_says_and_no_further(before: int, after: int, down: int, bottom: int, up: int) -> None:
     torch.manual_seed(0)
-    model = UNet((4, 4, 4), down, bottom, up).double()
+    model = UNet((4, 4, 4), before, after, down, bottom, up).double()
     for parameter in model.parameters():
         torch.nn.init.uniform_(parameter, 0.01, 0.05)  # nothing cancels
     side = 2 * (model.halo // 8 + 2) * 8 + 8

@@ -15,14 +15,14 @@ from typer.testing import CliRunner
 
 import imgrestore
 from conftest import told
-from imgrestore.catalogue import choose
 from imgrestore.cli.app import app
 from imgrestore.codecs import SaveOptions, open_image
-from imgrestore.conversion import Colour, Conversion
 from imgrestore.errors import ImgrestoreError, InputError, UsageError
-from imgrestore.making import Making
-from imgrestore.provenance import Stamp
-from imgrestore.tiling import Region
+from imgrestore.image.conversion import Colour, Conversion
+from imgrestore.image.regions import Region
+from imgrestore.provenance.making import Making
+from imgrestore.provenance.stamp import Stamp
+from imgrestore.weights.catalogue import choose
 
 
 def run(*arguments: str | Path) -> tuple[int, str, str]:

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from conftest import random_model
-from imgrestore.cards import METADATA_KEY, Card, read_card
 from imgrestore.errors import RecipeError, UnknownNameError, WeightsError
-from imgrestore.weights import build, load_weights, save_weights, update_card
+from imgrestore.weights.cards import METADATA_KEY, Card, read_card
+from imgrestore.weights.storage import build, load_weights, save_weights, update_card
 
 SMALL = {"scale": 2, "width": 8, "blocks": 1}
 

@@ -14,17 +14,17 @@ __all__ = ["Image", "ImgrestoreError", "ReadOptions", "Restorer", "Target", "__v
 if TYPE_CHECKING:
     from imgrestore.api import load_model, restore
     from imgrestore.codecs import ReadOptions
-    from imgrestore.engine import Restorer
+    from imgrestore.engine.restorer import Restorer
     from imgrestore.errors import ImgrestoreError
     from imgrestore.image import Image
-    from imgrestore.sizes import Target
+    from imgrestore.image.sizes import Target
 
 _HOMES = {
     "Image": "image",
     "ImgrestoreError": "errors",
     "ReadOptions": "codecs",
-    "Restorer": "engine",
-    "Target": "sizes",
+    "Restorer": "engine.restorer",
+    "Target": "image.sizes",
     "load_model": "api",
     "restore": "api",
 }

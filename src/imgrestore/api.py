@@ -8,18 +8,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imgrestore.catalogue import Choice, Remedies, choose, task_model
+from imgrestore.automatic.diagnosis import diagnose
 from imgrestore.codecs import ReadOptions, open_image
-from imgrestore.conversion import Colour, Conversion
-from imgrestore.devices import Precision, choose_device
-from imgrestore.diagnosis import diagnose
-from imgrestore.engine import DEFAULT_MEMORY, Restorer
+from imgrestore.engine.devices import Precision
+from imgrestore.engine.prepare import prepare
+from imgrestore.engine.restorer import DEFAULT_MEMORY, Restorer
 from imgrestore.image import Header, Image, ImageStream
-from imgrestore.models.contract import RestorationModel
-from imgrestore.models.in_turn import InTurn
-from imgrestore.sizes import Target
-from imgrestore.tiling import Region
-from imgrestore.weights import build, load_weights
+from imgrestore.image.conversion import Colour, Conversion
+from imgrestore.image.regions import Region
+from imgrestore.image.sizes import Target
+from imgrestore.weights.catalogue import Remedies, choose, task_model
 
 if TYPE_CHECKING:
     from imgrestore.codecs.pillow import Picture
@@ -55,23 +53,6 @@ def load_model(
     return prepare(
         choose(str(model), scale), device=device, precision=precision, tile=tile, memory=memory, strength=strength
     )
-
-
-def prepare(choice: Choice, *, device: str, **options: Any) -> Restorer:
-    """Load what :func:`imgrestore.catalogue.choose` chose; the options are those of :class:`Restorer`."""
-    loaded = [_network(step) for step in choice.steps]
-    losses = [loss for _, loss in loaded if loss is not None]
-    loss = sum(losses) if len(losses) == len(loaded) else None
-    network = loaded[0][0] if len(loaded) == 1 else InTurn([network for network, _ in loaded])
-    return Restorer(network, choice.scale, choose_device(device), bf16_loss_db=loss, **options)
-
-
-def _network(choice: Choice) -> tuple[RestorationModel, float | None]:
-    """Return a network and the PSNR that bfloat16 costs it, if that was measured."""
-    if choice.weights is None:
-        return build(choice.entry.name, {"scale": choice.scale}), None
-    network, card = load_weights(choice.weights)
-    return network, card.bf16_loss_db
 
 
 def restore(

@@ -13,9 +13,9 @@ import typer
 from typer.core import TyperGroup
 
 from imgrestore import __version__
-from imgrestore.allocation import keep_freed_memory
 from imgrestore.cli import compare, console, doctor, evaluate, info, models, recipes, restore, train, verify
 from imgrestore.cli.signals import leave_when_told
+from imgrestore.engine.allocation import keep_freed_memory
 from imgrestore.errors import ImgrestoreError, UsageError
 
 _COMMON = frozenset(("-q", "--quiet", "-v", "--verbose", "--debug"))

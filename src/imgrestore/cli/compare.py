@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from imgrestore.catalogue import choose, labelled
 from imgrestore.cli import console
 from imgrestore.cli.options import Device, PrecisionOption
 from imgrestore.errors import OutputError, UsageError
+from imgrestore.weights.catalogue import choose, labelled
 
 
 def compare(
@@ -48,10 +48,10 @@ def compare(
     except OSError as error:
         raise OutputError(f"{output.parent}: cannot be made ({error.strerror})") from None
 
-    from imgrestore.api import prepare
-    from imgrestore.comparison import Subject, compare_photo
-    from imgrestore.evaluation import standard_protocol
-    from imgrestore.sheet import draw_sheet, save_sheet
+    from imgrestore.engine.prepare import prepare
+    from imgrestore.evaluation.comparison import Subject, compare_photo
+    from imgrestore.evaluation.evaluate import standard_protocol
+    from imgrestore.evaluation.sheet import draw_sheet, save_sheet
 
     restorers = {label: prepare(choice, device=device, precision=precision) for label, choice in choices.items()}
     protocol = standard_protocol(first.entry.task)

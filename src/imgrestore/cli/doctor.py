@@ -5,8 +5,8 @@ from __future__ import annotations
 import platform
 
 from imgrestore import __version__
-from imgrestore.cards import read_card, shipped, weights_folder
 from imgrestore.cli import console
+from imgrestore.weights.cards import read_card, shipped, weights_folder
 
 
 def doctor() -> None:
@@ -14,7 +14,7 @@ def doctor() -> None:
     import torch
 
     from imgrestore.codecs import versions
-    from imgrestore.devices import choose_device, choose_precision, describe_device
+    from imgrestore.engine.devices import choose_device, choose_precision, describe_device
 
     device = choose_device("auto")
     why = "a GPU that torch can use" if device.type == "cuda" else _why_no_gpu(torch.version.cuda)

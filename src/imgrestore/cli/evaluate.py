@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from imgrestore.cards import comes_with_package
-from imgrestore.catalogue import Choice, choose, labelled
 from imgrestore.cli import console
 from imgrestore.cli.evaluate_paper import evaluate_paper
 from imgrestore.cli.options import Device, Json, Memory, PrecisionOption, Tile, computing
 from imgrestore.errors import UsageError
+from imgrestore.weights.cards import comes_with_package
+from imgrestore.weights.catalogue import Choice, choose, labelled
 
 if TYPE_CHECKING:
-    from imgrestore.engine import Restorer
-    from imgrestore.evaluation import Pair, Restore
-    from imgrestore.report import Report, Requirement
+    from imgrestore.engine.restorer import Restorer
+    from imgrestore.evaluation.evaluate import Pair, Restore
+    from imgrestore.evaluation.report import Report, Requirement
 
 
 def evaluate(
@@ -92,10 +92,10 @@ def evaluate(
             "--lq gives the low-quality images: nothing degrades them", hint="leave out --degrade, --sigma, --classical"
         )
     folder = data[0]
-    from imgrestore.api import prepare
-    from imgrestore.evaluation import baselines, classical_methods, standard_protocol
+    from imgrestore.engine.prepare import prepare
+    from imgrestore.evaluation.evaluate import baselines, classical_methods, standard_protocol
+    from imgrestore.evaluation.report import Requirement
     from imgrestore.metrics import METRICS, PROTOCOLS
-    from imgrestore.report import Requirement
 
     first = choose(model[0], scale)
     choices = labelled([first, *(choose(name, first.scale) for name in model[1:])])
@@ -142,7 +142,7 @@ def evaluate(
 def _pairs(
     data: Path, lq: Path | None, choice: Choice, scale: int, degrade: list[str], sigma: float | None
 ) -> list[Pair]:
-    from imgrestore import evaluation
+    from imgrestore.evaluation import evaluate as evaluation
 
     if lq is not None:
         return evaluation.paired_folders(lq, data, scale)
@@ -155,7 +155,7 @@ def _pairs(
 
 def _made(task: str, degrade: list[str], sigma: float | None) -> list[str]:
     """Return what tables and cards say of how low-quality images were made, beyond the task."""
-    from imgrestore.evaluation import STANDARD_BLUR, STANDARD_SIGMA
+    from imgrestore.evaluation.evaluate import STANDARD_BLUR, STANDARD_SIGMA
 
     level = STANDARD_SIGMA.get(task) if sigma is None and not degrade else sigma
     happened = [STANDARD_BLUR] if task == "deblur" and not degrade else degrade
@@ -165,8 +165,8 @@ def _made(task: str, degrade: list[str], sigma: float | None) -> list[str]:
 def _measure(
     methods: Callable[[Pair], dict[str, Restore]], pairs: list[Pair], protocol: str, metrics: Sequence[str]
 ) -> Report:
-    from imgrestore.evaluation import evaluate
-    from imgrestore.report import Report, Score
+    from imgrestore.evaluation.evaluate import evaluate
+    from imgrestore.evaluation.report import Report, Score
 
     scores: list[Score] = []
     with console.meter("measuring", len(pairs), "images") as meter:
@@ -186,8 +186,8 @@ def _record(
     ready: Callable[..., Restorer],
 ) -> None:
     """Write the scores into the card of the weights, and what bf16 costs on the same images."""
-    from imgrestore.evaluation import card_score
-    from imgrestore.weights import update_card
+    from imgrestore.evaluation.evaluate import card_score
+    from imgrestore.weights.storage import update_card
 
     if choice.weights is None or choice.card is None or choice.before:
         console.warn(f"{label} has no weights of its own, so there is no card to record scores in")

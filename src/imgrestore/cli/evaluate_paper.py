@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from imgrestore.cli import console
-from imgrestore.papers import find_paper
+from imgrestore.evaluation.papers import find_paper
 
 if TYPE_CHECKING:
-    from imgrestore.papers.measure import Measurement, Result
-    from imgrestore.papers.table import PaperTable
+    from imgrestore.evaluation.papers.measure import Measurement, Result
+    from imgrestore.evaluation.papers.table import PaperTable
 
 
 def evaluate_paper(
@@ -38,11 +38,11 @@ def evaluate_paper(
         sheets: Folder for a picture of each set of pictures, restored by every row.
     """
     paper = find_paper(number)
-    from imgrestore.devices import choose_device
-    from imgrestore.papers.measure import Measurement
-    from imgrestore.papers.pictures import Material
-    from imgrestore.papers.table import PaperTable
-    from imgrestore.papers.trained import find_weights
+    from imgrestore.engine.devices import choose_device
+    from imgrestore.evaluation.papers.measure import Measurement
+    from imgrestore.evaluation.papers.pictures import Material
+    from imgrestore.evaluation.papers.table import PaperTable
+    from imgrestore.evaluation.papers.trained import find_weights
 
     measurement = Measurement(Material(paper, data), find_weights(weights), choose_device(device))
     results: list[Result] = []
@@ -66,7 +66,7 @@ def evaluate_paper(
 
 
 def _draw(measurement: Measurement, results: Sequence[Result], folder: Path) -> None:
-    from imgrestore.sheet import draw_grid, save_sheet
+    from imgrestore.evaluation.sheet import draw_grid, save_sheet
 
     folder.mkdir(parents=True, exist_ok=True)
     for name, pictures in measurement.pictures(results):
@@ -77,8 +77,8 @@ def _draw(measurement: Measurement, results: Sequence[Result], folder: Path) -> 
 
 def _record(table: PaperTable) -> None:
     """Write scores into the user's weights; those that come with the package stay what they are."""
-    from imgrestore.cards import comes_with_package
-    from imgrestore.weights import update_card
+    from imgrestore.weights.cards import comes_with_package
+    from imgrestore.weights.storage import update_card
 
     for result in (result for result in table.results if result.runs):
         for run, values in zip(result.runs, result.values, strict=True):

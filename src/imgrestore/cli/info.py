@@ -17,7 +17,7 @@ def info(
 ) -> None:
     """Show what an image file holds, and how imgrestore made it."""
     from imgrestore.codecs import ReadOptions, detect, open_image, settled
-    from imgrestore.provenance import Stamp
+    from imgrestore.provenance.stamp import Stamp
 
     data = settled(file, str(file))
     form = detect(data, str(file))

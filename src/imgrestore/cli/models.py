@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from imgrestore import registry
-from imgrestore.cards import Card, read_card, shipped, weights_folder
-from imgrestore.catalogue import find
 from imgrestore.cli import console
 from imgrestore.cli.options import Json
 from imgrestore.errors import WeightsError
-from imgrestore.manifest import content_hash
+from imgrestore.files import content_hash
+from imgrestore.parts import registry
+from imgrestore.weights.cards import Card, read_card, shipped, weights_folder
+from imgrestore.weights.catalogue import find
 
 app = typer.Typer(help="What models there are.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -79,7 +79,7 @@ def info(name: Annotated[str, typer.Argument(help="A model, or a .safetensors fi
 @app.command()
 def verify() -> None:
     """Check every shipped weights file: hash, card, shapes, finite numbers."""
-    from imgrestore.weights import load_weights
+    from imgrestore.weights.storage import load_weights
 
     listed = _listed_sums()
     for name in listed:

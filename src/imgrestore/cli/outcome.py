@@ -15,7 +15,7 @@ import typer
 from imgrestore.cli import console
 
 if TYPE_CHECKING:
-    from imgrestore.records import Record
+    from imgrestore.batch.records import Record
 
 _INTERRUPTED = 130
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from imgrestore.cli import console
-from imgrestore.papers import places
+from imgrestore.evaluation.papers import places
 from imgrestore.recipes import shipped_recipes
 
 app = typer.Typer(help="What can be trained.", no_args_is_help=True, rich_markup_mode=None)

@@ -14,20 +14,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from imgrestore import __version__
-from imgrestore.catalogue import Choice, Remedies, choose, task_model
 from imgrestore.cli import console
 from imgrestore.cli.options import Device, Json, MaxPixels, Memory, PrecisionOption, Tile, computing, parse_pixels
 from imgrestore.cli.outcome import Outcome
 from imgrestore.cli.signals import leaving_in_time
 from imgrestore.cli.sources import gathered, path_of, standard_input
 from imgrestore.errors import ImgrestoreError, UsageError
+from imgrestore.weights.catalogue import Choice, Remedies, choose, task_model
 
 if TYPE_CHECKING:
+    from imgrestore.batch.jobs import Job, Plan, Request
+    from imgrestore.batch.ledger import Ledger, Split
+    from imgrestore.batch.methods import Method
     from imgrestore.codecs import SaveOptions
-    from imgrestore.jobs import Job, Plan, Request
-    from imgrestore.ledger import Ledger, Split
-    from imgrestore.methods import Method
-    from imgrestore.provenance import Carrying, Stamp
+    from imgrestore.provenance.stamp import Carrying, Stamp
 
 
 def restore(
@@ -110,15 +110,15 @@ def restore(
     json: Json = False,
 ) -> None:
     """Restore photos: each output is complete or not there, inputs are never touched."""
+    from imgrestore.batch.jobs import STREAM, Request, plan
+    from imgrestore.batch.ledger import Split
+    from imgrestore.batch.names import Template
+    from imgrestore.batch.space import forecast
     from imgrestore.codecs import ReadOptions, SaveOptions
-    from imgrestore.conversion import Colour, Conversion
-    from imgrestore.jobs import STREAM, Request, plan
-    from imgrestore.ledger import Split
-    from imgrestore.names import Template
-    from imgrestore.provenance import Carrying
-    from imgrestore.sizes import Target
-    from imgrestore.space import forecast
-    from imgrestore.tiling import Region
+    from imgrestore.image.conversion import Colour, Conversion
+    from imgrestore.image.regions import Region
+    from imgrestore.image.sizes import Target
+    from imgrestore.provenance.stamp import Carrying
 
     if retry_failed and not resume:
         raise UsageError("--retry-failed belongs to --resume", hint="give both, or neither")
@@ -179,7 +179,7 @@ def restore(
 
 def _check_streams(planned: Plan, *, json: bool, times: bool) -> None:
     """Refuse what cannot be said, or kept, on standard output."""
-    from imgrestore.jobs import STREAM
+    from imgrestore.batch.jobs import STREAM
 
     if times and any(STREAM in (job.source, job.destination) for job in planned.jobs):
         raise UsageError("--preserve-times is about files, and a stream has no times", hint="leave it out")
@@ -192,14 +192,14 @@ def _check_streams(planned: Plan, *, json: bool, times: bool) -> None:
 
 def _stamp(precision: str) -> Stamp:
     """Return what all results say of how they were made, but for the model."""
-    from imgrestore.provenance import Stamp
+    from imgrestore.provenance.stamp import Stamp
 
     return Stamp(__version__, "", "", {"precision_asked": precision})
 
 
 def _folder(request: Request, planned: Plan) -> Path | None:
     """Return the folder that all outputs go into, or None if they go elsewhere."""
-    from imgrestore.jobs import STREAM
+    from imgrestore.batch.jobs import STREAM
 
     output = request.output
     if output is None or any(job.destination in (STREAM, output) for job in planned.jobs):
@@ -209,7 +209,7 @@ def _folder(request: Request, planned: Plan) -> Path | None:
 
 def _ledger(request: Request, planned: Plan, choice: Choice | Remedies, options: dict[str, Any]) -> Ledger | None:
     """Open the manifest of the folder of outputs, if there is one; how fast a result is computed is no part of it."""
-    from imgrestore.ledger import Ledger
+    from imgrestore.batch.ledger import Ledger
 
     folder = _folder(request, planned)
     if folder is None:
@@ -251,14 +251,14 @@ def _choose(model: str | None, task: str | None, scale: float | None, *, sized: 
 def _check_arithmetic(device: str, precision: Any) -> None:
     """Refuse a device or a precision that is not there; for what always is, torch need not be loaded to ask."""
     if device not in ("auto", "cpu") or precision not in ("auto", "fp32", "bf16", "fp16"):
-        from imgrestore.devices import choose_device, choose_precision
+        from imgrestore.engine.devices import choose_device, choose_precision
 
         choose_precision(precision, choose_device(device), None)
 
 
 def _show_plan(planned: Plan, split: Split, choice: Choice | Remedies, *, beside: bool, json: bool) -> bool:
     """Print what would be done, and return whether something would fail."""
-    from imgrestore import records
+    from imgrestore.batch import records
 
     failures = [records.failed_before(job, entry, choice.name) for job, entry in split.failed]
     failures += [records.failed(name, problem, choice.name) for name, problem in planned.failures]
@@ -267,10 +267,11 @@ def _show_plan(planned: Plan, split: Split, choice: Choice | Remedies, *, beside
     for job in split.todo:
         treatment = None
         if isinstance(choice, Remedies):
-            from imgrestore.treatment import examine
+            from imgrestore.automatic.treatment import examine
+            from imgrestore.codecs import open_image
 
             try:
-                treatment = examine(job, choice)
+                treatment = examine(open_image(job.data, job.name, job.reading), choice)
             except ImgrestoreError as unreadable:
                 failures.append(records.failed(job.name, unreadable, choice.name))
                 continue
@@ -291,7 +292,7 @@ def _methods(
     choice: Choice | Remedies, carrying: Carrying, beside: bool, options: dict[str, Any]
 ) -> Callable[[Job], Method]:
     """Make ready what restores the photos."""
-    from imgrestore.methods import Automatic, ready
+    from imgrestore.batch.methods import Automatic, ready
 
     if isinstance(choice, Remedies):
         return Automatic(choice, carrying, beside=beside, **options)
@@ -315,8 +316,8 @@ def _run(
     ledger: Ledger | None,
 ) -> None:
     """Restore what was planned and is not done."""
-    from imgrestore.batch import noted, run
-    from imgrestore.records import failed, failed_before, skipped
+    from imgrestore.batch.records import failed, failed_before, skipped
+    from imgrestore.batch.run import noted, run
 
     method_of = methods() if split.todo else None
     for job in split.done:

@@ -54,9 +54,9 @@ def train(
     Several GPUs or machines: torchrun --nproc-per-node N -m imgrestore train …
     """
     from imgrestore.datasets.loader import default_workers
-    from imgrestore.devices import choose_device
-    from imgrestore.distributed import here, launcher
+    from imgrestore.engine.devices import choose_device
     from imgrestore.training.clock import process_began
+    from imgrestore.training.distributed import here, launcher
     from imgrestore.training.options import Options
 
     chosen, folder = _chosen(recipe, changes or [], run, resume)
@@ -113,8 +113,8 @@ def _chosen(recipe: str | None, changes: list[str], run: Path | None, resume: bo
 
 def _run(recipe: Recipe, data: Path, folder: Path, options: Any, stop: _Stop, json: bool) -> bool:
     """Train and show how it goes; return whether the run is finished."""
-    from imgrestore.distributed import here
     from imgrestore.training import train as training
+    from imgrestore.training.distributed import here
 
     step, steps, done, seen = 0, recipe.training.steps, 0.0, 0
     warn = console.warn if here().first else lambda line: None

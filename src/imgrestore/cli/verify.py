@@ -23,8 +23,8 @@ def verify(
     json: Json = False,
 ) -> None:
     """Restore a photo again as a result says it was made, and say whether the pixels are the same."""
-    from imgrestore.verification import Result
-    from imgrestore.verification import verify as repeat
+    from imgrestore.provenance.verification import Result
+    from imgrestore.provenance.verification import verify as repeat
 
     result = Result.load(file)
     warnings: list[str] = []

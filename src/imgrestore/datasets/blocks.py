@@ -10,8 +10,8 @@ from imgrestore.datasets.grid import Grid
 from imgrestore.datasets.images import Images
 from imgrestore.datasets.pictures import Shape, Views
 from imgrestore.degradations.rotate import turned
-from imgrestore.parts import Field, model_validator
-from imgrestore.registry import register_dataset
+from imgrestore.parts.part import Field, model_validator
+from imgrestore.parts.registry import register_dataset
 
 
 @register_dataset

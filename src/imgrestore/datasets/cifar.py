@@ -12,7 +12,7 @@ from imgrestore.codecs import read_image
 from imgrestore.datasets.contract import Dataset, Found
 from imgrestore.datasets.pictures import Pictures, Views
 from imgrestore.errors import ImgrestoreError, InputError
-from imgrestore.registry import register_dataset
+from imgrestore.parts.registry import register_dataset
 
 _SIDE = 32
 _SAMPLES = 3 * _SIDE**2

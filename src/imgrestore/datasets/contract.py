@@ -13,8 +13,8 @@ from torch import Tensor
 from imgrestore.datasets.pictures import Pictures, Shape, Views, spread
 from imgrestore.datasets.squares import Squares
 from imgrestore.degradations.contract import Degradation
-from imgrestore.parts import Field, Part, SerializeAsAny
-from imgrestore.streams import Streams
+from imgrestore.degradations.streams import Streams
+from imgrestore.parts.part import Field, Part, SerializeAsAny
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,12 @@ import torch
 from numpy.typing import NDArray
 
 from imgrestore.codecs import find_images, open_image, read_image
-from imgrestore.color import luma
 from imgrestore.datasets.contract import Dataset, Found
 from imgrestore.datasets.pictures import Files, Shape, read_pictures
 from imgrestore.drawing.picture import Drawing
 from imgrestore.errors import ImgrestoreError, InputError
-from imgrestore.parts import Field
+from imgrestore.image.color import luma
+from imgrestore.parts.part import Field
 
 CHECKPOINT = "checkpoint.safetensors"
 """The file that tells the folder of a training run."""

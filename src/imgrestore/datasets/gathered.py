@@ -13,7 +13,7 @@ from torch import Tensor
 
 from imgrestore.datasets.samples import Batch, Samples, Share, orders
 from imgrestore.datasets.squares import Packed
-from imgrestore.streams import Streams
+from imgrestore.degradations.streams import Streams
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from imgrestore.datasets.folder import FolderDataset
 from imgrestore.datasets.pictures import Shape, Views
-from imgrestore.filters import resize
-from imgrestore.parts import Field
-from imgrestore.registry import register_dataset
+from imgrestore.image.resampling import resize
+from imgrestore.parts.part import Field
+from imgrestore.parts.registry import register_dataset
 
 
 @register_dataset

@@ -16,8 +16,8 @@ from imgrestore.datasets.contract import Dataset, Found
 from imgrestore.datasets.grid import Grid
 from imgrestore.datasets.pictures import Pictures, Shape, Views
 from imgrestore.errors import InputError
-from imgrestore.parts import Field, model_validator
-from imgrestore.registry import register_dataset
+from imgrestore.parts.part import Field, model_validator
+from imgrestore.parts.registry import register_dataset
 
 _MAGIC = b"\x00\x00\x08\x03"
 """Unsigned bytes in three dimensions."""

@@ -8,8 +8,8 @@ from imgrestore.codecs import find_images
 from imgrestore.datasets.photos import Photos
 from imgrestore.datasets.pictures import Files, Shape
 from imgrestore.errors import InputError
-from imgrestore.parts import model_validator
-from imgrestore.registry import register_dataset
+from imgrestore.parts.part import model_validator
+from imgrestore.parts.registry import register_dataset
 
 
 @register_dataset

@@ -13,10 +13,10 @@ from torch import Tensor
 from imgrestore.datasets.folder import FolderDataset
 from imgrestore.datasets.pictures import Files, Pictures, Shape, Views, spread
 from imgrestore.datasets.squares import Squares
+from imgrestore.degradations.streams import Streams
 from imgrestore.drawing.picture import Drawing
-from imgrestore.parts import Field
-from imgrestore.registry import register_dataset
-from imgrestore.streams import Streams
+from imgrestore.parts.part import Field
+from imgrestore.parts.registry import register_dataset
 
 
 @register_dataset

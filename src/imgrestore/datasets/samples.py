@@ -20,8 +20,8 @@ from torch import Tensor
 from imgrestore.datasets.contract import Dataset
 from imgrestore.datasets.pictures import Pictures, Views
 from imgrestore.degradations.contract import Degradation, degrade
+from imgrestore.degradations.streams import Streams
 from imgrestore.errors import ImgrestoreError, InputError, RecipeError
-from imgrestore.streams import Streams
 
 Batch = tuple[Tensor, Tensor]
 """Low-quality images (N, C, h, w) and ground truth (N, C, H, W), float32 in [0, 1]."""

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from imgrestore.datasets.pictures import Pictures, Views
-from imgrestore.streams import Streams
+from imgrestore.degradations.streams import Streams
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from torch import Tensor
 from imgrestore.degradations import opencv
 from imgrestore.degradations.blur import mirrored
 from imgrestore.degradations.contract import Degradation
-from imgrestore.parts import Field
-from imgrestore.registry import register_degradation
-from imgrestore.streams import Streams
+from imgrestore.degradations.streams import Streams
+from imgrestore.parts.part import Field
+from imgrestore.parts.registry import register_degradation
 
 
 @register_degradation

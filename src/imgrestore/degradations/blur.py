@@ -15,10 +15,10 @@ from torch import Tensor
 from torch.fft import irfft2, rfft2
 from torch.nn.functional import conv2d, pad
 
-from imgrestore.color import to_linear, to_srgb
 from imgrestore.degradations.contract import Degradation
-from imgrestore.parts import Field
-from imgrestore.streams import Streams
+from imgrestore.degradations.streams import Streams
+from imgrestore.image.color import to_linear, to_srgb
+from imgrestore.parts.part import Field
 
 
 class Blur(Degradation):

@@ -7,9 +7,9 @@ from typing import Annotated
 from torch import Tensor
 
 from imgrestore.degradations.contract import Degradation
-from imgrestore.parts import Field, Range, within
-from imgrestore.registry import register_degradation
-from imgrestore.streams import Streams
+from imgrestore.degradations.streams import Streams
+from imgrestore.parts.part import Field, Range, within
+from imgrestore.parts.registry import register_degradation
 
 
 @register_degradation

@@ -11,12 +11,12 @@ from torch import Tensor
 from torch.fft import fftfreq, irfft2, rfft2, rfftfreq
 from torch.nn.functional import conv2d, pad
 
-from imgrestore.color import luma
 from imgrestore.degradations.contract import Degradation
 from imgrestore.degradations.jpeg import Jpeg
-from imgrestore.parts import Field, Range, within
-from imgrestore.registry import register_degradation
-from imgrestore.streams import Streams
+from imgrestore.degradations.streams import Streams
+from imgrestore.image.color import luma
+from imgrestore.parts.part import Field, Range, within
+from imgrestore.parts.registry import register_degradation
 
 Share = Annotated[float, Field(ge=0, le=1)]
 

@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from imgrestore.degradations import blur
-from imgrestore.filters import resize, weigh
-from imgrestore.streams import Streams
+from imgrestore.degradations.streams import Streams
+from imgrestore.image.resampling import resize, weigh
 
 Canvas = tuple[int, int]
 """Height and width of a canvas."""
@@ -86,7 +86,7 @@ def resize_each(
         sizes: Of the images.
         targets: Their new sizes.
         canvas: Height and width for the result.
-        kernels: Some of :data:`imgrestore.filters.KERNELS`.
+        kernels: Some of :data:`imgrestore.image.resampling.KERNELS`.
         number: Which of them is taken for each image, (N,).
 
     Returns:
@@ -122,7 +122,7 @@ def resize_by_matrices(
 def _weights(
     kernels: Sequence[str], number: Tensor, source: Tensor, target: Tensor, inputs: int, outputs: int
 ) -> Tensor:
-    """Return the weights of :func:`imgrestore.filters.axis_weights` for each image, (N, outputs, inputs).
+    """Return the weights of :func:`imgrestore.image.resampling.axis_weights` for each image, (N, outputs, inputs).
 
     Args:
         kernels: What may be taken.

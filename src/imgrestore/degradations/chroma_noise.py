@@ -6,12 +6,12 @@ from typing import Annotated, ClassVar
 
 from torch import Tensor
 
-from imgrestore.color import rgb_of_chroma
 from imgrestore.degradations.contract import Degradation
 from imgrestore.degradations.correlated_noise import correlated_noise
-from imgrestore.parts import Field, Range, within
-from imgrestore.registry import register_degradation
-from imgrestore.streams import Streams
+from imgrestore.degradations.streams import Streams
+from imgrestore.image.color import rgb_of_chroma
+from imgrestore.parts.part import Field, Range, within
+from imgrestore.parts.registry import register_degradation
 
 
 @register_degradation

@@ -9,8 +9,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from imgrestore.parts import Field, Part, model_validator
-from imgrestore.streams import Streams
+from imgrestore.degradations.streams import Streams
+from imgrestore.parts.part import Field, Part, model_validator
 
 
 class Degradation(Part):

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.fft import fftfreq, irfft2, rfft2
 
 from imgrestore.degradations.blur import quick_length
-from imgrestore.streams import Streams
+from imgrestore.degradations.streams import Streams
 
 _REACH = 6.0
 """Standard deviations of the blur after which two places count as independent: they correlate by e^-9."""

@@ -7,13 +7,13 @@ from typing import ClassVar, Literal
 from torch import Tensor
 
 from imgrestore.degradations.contract import Degradation
-from imgrestore.filters import resize
-from imgrestore.parts import Field
-from imgrestore.registry import register_degradation
-from imgrestore.streams import Streams
+from imgrestore.degradations.streams import Streams
+from imgrestore.image.resampling import resize
+from imgrestore.parts.part import Field
+from imgrestore.parts.registry import register_degradation
 
 Kernel = Literal["nearest", "bilinear", "bicubic", "lanczos"]
-"""The kernels of :mod:`imgrestore.filters`."""
+"""The kernels of :mod:`imgrestore.image.resampling`."""
 
 
 @register_degradation

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from imgrestore.degradations.contract import Degradation
+from imgrestore.degradations.streams import Streams
 from imgrestore.degradations.strokes import WIDEST, lines_drawn, painted, paths, presence, tones, waver
-from imgrestore.parts import Field, Range, within
-from imgrestore.registry import register_degradation
-from imgrestore.streams import Streams
+from imgrestore.parts.part import Field, Range, within
+from imgrestore.parts.registry import register_degradation
 
 _BUMPS = ((2, 0.25), (3, 0.15), (5, 0.1))
 """Waves around the rim of a speck, and how far each moves it in and out, as a share of the radius."""

@@ -7,12 +7,12 @@ from typing import Annotated
 import torch
 from torch import Tensor
 
-from imgrestore.color import luma
 from imgrestore.degradations.contract import Degradation
 from imgrestore.degradations.correlated_noise import correlated_noise
-from imgrestore.parts import Field, Range, within
-from imgrestore.registry import register_degradation
-from imgrestore.streams import Streams
+from imgrestore.degradations.streams import Streams
+from imgrestore.image.color import luma
+from imgrestore.parts.part import Field, Range, within
+from imgrestore.parts.registry import register_degradation
 
 _BLUE_STRONGER, _BLUE_COARSER = 1.4, 1.3
 """The layer that records blue is the fastest of a colour film, so its grains are the largest."""

@@ -8,13 +8,13 @@ from typing import Annotated, NamedTuple
 import torch
 from torch import Tensor
 
-from imgrestore.color import luma, to_srgb
 from imgrestore.degradations.blur import gaussian_blur
 from imgrestore.degradations.contract import Degradation
 from imgrestore.degradations.correlated_noise import correlated_noise
-from imgrestore.parts import Field, Range, within
-from imgrestore.registry import register_degradation
-from imgrestore.streams import Streams
+from imgrestore.degradations.streams import Streams
+from imgrestore.image.color import luma, to_srgb
+from imgrestore.parts.part import Field, Range, within
+from imgrestore.parts.registry import register_degradation
 
 
 class _Ink(NamedTuple):

@@ -7,8 +7,8 @@ from typing import ClassVar
 from torch import Tensor
 
 from imgrestore.degradations.contract import Degradation
-from imgrestore.registry import register_degradation
-from imgrestore.streams import Streams
+from imgrestore.degradations.streams import Streams
+from imgrestore.parts.registry import register_degradation
 
 
 @register_degradation

@@ -13,9 +13,9 @@ from imgrestore.degradations import opencv
 from imgrestore.degradations.canvas import canvas_of, filling
 from imgrestore.degradations.contract import Degradation
 from imgrestore.degradations.jpeg_codec import BLOCK, SUBSAMPLINGS, Subsampling, through_file
-from imgrestore.parts import Field, Range, within
-from imgrestore.registry import register_degradation
-from imgrestore.streams import Streams
+from imgrestore.degradations.streams import Streams
+from imgrestore.parts.part import Field, Range, within
+from imgrestore.parts.registry import register_degradation
 
 
 @register_degradation

@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from imgrestore.color import luma, rgb_of_chroma
 from imgrestore.degradations.canvas import canvas_of, filling, take
+from imgrestore.image.color import luma, rgb_of_chroma
 
 Subsampling = Literal["4:4:4", "4:2:2", "4:2:0"]
 """How many of the colour samples a file keeps: all, one of two beside each other, or one of each square of four."""

@@ -11,10 +11,10 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from imgrestore.degradations.blur import Blur, normalised
+from imgrestore.degradations.streams import Streams
 from imgrestore.errors import InputError
-from imgrestore.parts import Field
-from imgrestore.registry import register_degradation
-from imgrestore.streams import Streams
+from imgrestore.parts.part import Field
+from imgrestore.parts.registry import register_degradation
 
 
 @register_degradation

@@ -10,9 +10,9 @@ from torch.nn.functional import avg_pool2d, pad
 
 from imgrestore.degradations import opencv
 from imgrestore.degradations.contract import Degradation
-from imgrestore.parts import Field, model_validator
-from imgrestore.registry import register_degradation
-from imgrestore.streams import Streams
+from imgrestore.degradations.streams import Streams
+from imgrestore.parts.part import Field, model_validator
+from imgrestore.parts.registry import register_degradation
 
 
 @register_degradation

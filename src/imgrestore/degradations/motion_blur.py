@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from imgrestore.degradations.blur import Blur, path_kernels
-from imgrestore.parts import Field, Range, within
-from imgrestore.registry import register_degradation
-from imgrestore.streams import Streams
+from imgrestore.degradations.streams import Streams
+from imgrestore.parts.part import Field, Range, within
+from imgrestore.parts.registry import register_degradation
 
 _POINTS = 4
 """Points drawn for each pixel of the longest line."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from torch import Tensor
 
 from imgrestore.degradations.contract import Degradation
-from imgrestore.parts import Field, SerializeAsAny, model_validator
-from imgrestore.registry import register_degradation
-from imgrestore.streams import Streams
+from imgrestore.degradations.streams import Streams
+from imgrestore.parts.part import Field, SerializeAsAny, model_validator
+from imgrestore.parts.registry import register_degradation
 
 _ROUNDING = 1e-6
 

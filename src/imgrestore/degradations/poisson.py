@@ -6,11 +6,11 @@ from typing import Annotated, Literal
 
 from torch import Tensor
 
-from imgrestore.color import luma
 from imgrestore.degradations.contract import Degradation
-from imgrestore.parts import Field, Range, within
-from imgrestore.registry import register_degradation
-from imgrestore.streams import Streams
+from imgrestore.degradations.streams import Streams
+from imgrestore.image.color import luma
+from imgrestore.parts.part import Field, Range, within
+from imgrestore.parts.registry import register_degradation
 
 
 @register_degradation

@@ -9,9 +9,9 @@ from torch import Tensor
 from imgrestore.degradations.canvas import canvas_of, filling, resize_each, room, scaled
 from imgrestore.degradations.contract import Degradation
 from imgrestore.degradations.downsample import Kernel
-from imgrestore.parts import Field, Range, within
-from imgrestore.registry import register_degradation
-from imgrestore.streams import Streams
+from imgrestore.degradations.streams import Streams
+from imgrestore.parts.part import Field, Range, within
+from imgrestore.parts.registry import register_degradation
 
 
 @register_degradation

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from imgrestore.degradations.contract import Degradation, degrade
-from imgrestore.parts import Field, Range, SerializeAsAny, model_validator, within
-from imgrestore.registry import register_degradation
-from imgrestore.streams import Streams
+from imgrestore.degradations.streams import Streams
+from imgrestore.parts.part import Field, Range, SerializeAsAny, model_validator, within
+from imgrestore.parts.registry import register_degradation
 
 _SHAPES = ("rectangle", "ellipse", "band")
 _LONGEST = 4

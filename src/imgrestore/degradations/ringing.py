@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from imgrestore.degradations.blur import Blur, centred_grid, normalised
-from imgrestore.parts import Field, Range, within
-from imgrestore.registry import register_degradation
-from imgrestore.streams import Streams
+from imgrestore.degradations.streams import Streams
+from imgrestore.parts.part import Field, Range, within
+from imgrestore.parts.registry import register_degradation
 
 _REACH = 10
 """Pixels from the middle of the kernel to its edge."""

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from imgrestore.degradations.contract import Degradation, struck_pixels
-from imgrestore.parts import Field, Range, within
-from imgrestore.registry import register_degradation
-from imgrestore.streams import Streams
+from imgrestore.degradations.streams import Streams
+from imgrestore.parts.part import Field, Range, within
+from imgrestore.parts.registry import register_degradation
 
 
 @register_degradation

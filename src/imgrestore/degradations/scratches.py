@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from imgrestore.degradations.contract import Degradation
+from imgrestore.degradations.streams import Streams
 from imgrestore.degradations.strokes import WIDEST, lines_drawn, paths, presence, tones, waver
-from imgrestore.parts import Field, Range, within
-from imgrestore.registry import register_degradation
-from imgrestore.streams import Streams
+from imgrestore.parts.part import Field, Range, within
+from imgrestore.parts.registry import register_degradation
 
 _SWAY = 0.05
 """How far the direction of a scratch wanders, in radians."""

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from imgrestore.streams import Streams
+from imgrestore.degradations.streams import Streams
 
 WIDEST = 2.5
 """The widest stroke in pixels that is drawn whole."""

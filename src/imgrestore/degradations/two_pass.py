@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from imgrestore.color import luma
 from imgrestore.degradations.blur import blur, convolve, gaussian_kernels, trimmed
 from imgrestore.degradations.canvas import (
     Canvas,
@@ -27,9 +26,10 @@ from imgrestore.degradations.contract import Degradation
 from imgrestore.degradations.downsample import Kernel
 from imgrestore.degradations.jpeg import save
 from imgrestore.degradations.ringing import Ringing
-from imgrestore.parts import Field, Range, RecipeTable, model_validator, within
-from imgrestore.registry import register_degradation
-from imgrestore.streams import Streams, counts
+from imgrestore.degradations.streams import Streams, counts
+from imgrestore.image.color import luma
+from imgrestore.parts.part import Field, Range, RecipeTable, model_validator, within
+from imgrestore.parts.registry import register_degradation
 
 _KERNELS: tuple[Kernel, ...] = ("bilinear", "bicubic", "lanczos")
 _RINGING, _ROUND = 0.1, 0.7

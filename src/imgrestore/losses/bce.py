@@ -7,7 +7,7 @@ from typing import Literal
 from torch import Tensor
 
 from imgrestore.losses.contract import Loss
-from imgrestore.registry import register_loss
+from imgrestore.parts.registry import register_loss
 
 _EPSILON = 1e-6
 

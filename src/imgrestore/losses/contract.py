@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 from torch import Tensor
 
 from imgrestore.errors import UsageError
-from imgrestore.parts import Field, Part
+from imgrestore.parts.part import Field, Part
 
 
 class Loss(Part):

@@ -7,7 +7,7 @@ from typing import Literal
 from torch import Tensor
 
 from imgrestore.losses.spectral import SpectralLoss
-from imgrestore.registry import register_loss
+from imgrestore.parts.registry import register_loss
 
 
 @register_loss

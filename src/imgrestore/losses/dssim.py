@@ -6,8 +6,8 @@ from torch import Tensor
 
 from imgrestore.losses.contract import Loss
 from imgrestore.losses.structure import reflected_similarity
-from imgrestore.parts import Field
-from imgrestore.registry import register_loss
+from imgrestore.parts.part import Field
+from imgrestore.parts.registry import register_loss
 
 
 @register_loss

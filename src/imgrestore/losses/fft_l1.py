@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.fft import fft2
 
 from imgrestore.losses.contract import Loss
-from imgrestore.registry import register_loss
+from imgrestore.parts.registry import register_loss
 
 
 @register_loss

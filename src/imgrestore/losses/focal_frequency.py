@@ -7,8 +7,8 @@ from torch import Tensor
 from torch.fft import fft2
 
 from imgrestore.losses.contract import Loss
-from imgrestore.parts import Field
-from imgrestore.registry import register_loss
+from imgrestore.parts.part import Field
+from imgrestore.parts.registry import register_loss
 
 
 @register_loss

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from imgrestore.losses.contract import Loss
-from imgrestore.registry import register_loss
+from imgrestore.parts.registry import register_loss
 
 _LARGEST = 20.0
 

@@ -7,8 +7,8 @@ from torch.nn.functional import avg_pool2d
 
 from imgrestore.losses.contract import Loss
 from imgrestore.losses.structure import Colour, in_colour, similarity
-from imgrestore.parts import Field
-from imgrestore.registry import register_loss
+from imgrestore.parts.part import Field
+from imgrestore.parts.registry import register_loss
 
 _EXPONENTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 _WINDOW, _SIGMA = 11, 1.5

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from imgrestore.losses.contract import Loss
-from imgrestore.registry import register_loss
+from imgrestore.parts.registry import register_loss
 
 _EPSILON = 1e-7
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from torch import Tensor
 
 from imgrestore.losses.contract import Loss
-from imgrestore.parts import Field
-from imgrestore.registry import register_loss
+from imgrestore.parts.part import Field
+from imgrestore.parts.registry import register_loss
 
 
 @register_loss

@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.nn.functional import conv2d, pad
 
 from imgrestore.losses.contract import Loss
-from imgrestore.parts import Field
-from imgrestore.registry import register_loss
+from imgrestore.parts.part import Field
+from imgrestore.parts.registry import register_loss
 
 SIGMAS = (0.8, 1.6, 3.2)
 """Scales of the bank in pixels, from the highest band down."""

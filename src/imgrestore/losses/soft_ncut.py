@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from imgrestore.losses.contract import Loss
-from imgrestore.registry import register_loss
+from imgrestore.parts.registry import register_loss
 
 _NEIGHBOUR = 10
 _PROJECTIONS = 8

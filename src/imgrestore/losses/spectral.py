@@ -7,9 +7,9 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from imgrestore.image.spectrum import frequencies
 from imgrestore.losses.contract import Loss
-from imgrestore.parts import Field
-from imgrestore.spectrum import frequencies
+from imgrestore.parts.part import Field
 
 _EPSILON = 1e-6
 _PIECE = 2**22

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv2d, pad
 
-from imgrestore.color import luma
+from imgrestore.image.color import luma
 
 Colour = Literal["rgb", "grey"]
 """Whether the colour channels are compared one by one, or their luma alone."""

@@ -16,7 +16,7 @@ from skimage.metrics import structural_similarity
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from imgrestore.color import luma
+from imgrestore.image.color import luma
 from imgrestore.losses.sfl_log import band_errors
 from imgrestore.losses.stft import Stft
 from imgrestore.losses.structure import reflected_similarity, similarity

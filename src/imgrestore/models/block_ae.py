@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from imgrestore.errors import RecipeError
 from imgrestore.models.multi_filter import Head, MultiFilter
-from imgrestore.registry import register_model
+from imgrestore.parts.registry import register_model
 
 _OVERLAP = 4
 

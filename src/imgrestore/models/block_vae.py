@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from imgrestore.errors import RecipeError
 from imgrestore.models.block_ae import ResidualTrunk, initialise, keras_norm
 from imgrestore.models.multi_filter import MultiFilter
-from imgrestore.registry import register_model
+from imgrestore.parts.registry import register_model
 
 _VGG16 = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
 _HALVED = 2 ** len(_VGG16)

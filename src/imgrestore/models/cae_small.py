@@ -7,7 +7,7 @@ from typing import Literal
 from torch import Tensor, nn
 
 from imgrestore.models.contract import RestorationModel
-from imgrestore.registry import register_model
+from imgrestore.parts.registry import register_model
 
 _SIDE = 32
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from imgrestore.models.contract import RestorationModel
-from imgrestore.registry import register_model
+from imgrestore.parts.registry import register_model
 
 
 class Deconv2x(RestorationModel):

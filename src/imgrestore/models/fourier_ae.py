@@ -14,9 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from imgrestore.errors import RecipeError
+from imgrestore.image.spectrum import high_pass, phase, scaled_cutoff
 from imgrestore.models.contract import RestorationModel
-from imgrestore.registry import register_model
-from imgrestore.spectrum import high_pass, phase, scaled_cutoff
+from imgrestore.parts.registry import register_model
 
 _Domain = Literal["spatial", "spectrum"]
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from imgrestore.filters import kernel_radius, resize
+from imgrestore.image.resampling import kernel_radius, resize
 from imgrestore.models.contract import RestorationModel
-from imgrestore.registry import register_model
+from imgrestore.parts.registry import register_model
 
 
 class Interpolation(RestorationModel):
-    """Resampling by one of the kernels of :mod:`imgrestore.filters`."""
+    """Resampling by one of the kernels of :mod:`imgrestore.image.resampling`."""
 
     def __init__(self, kernel: str, scale: float) -> None:
         """Take the kernel's name and the enlargement factor."""

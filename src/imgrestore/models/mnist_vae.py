@@ -8,7 +8,7 @@ from torch import nn
 
 from imgrestore.models.block_ae import initialise
 from imgrestore.models.variational import VariationalAutoencoder
-from imgrestore.registry import register_model
+from imgrestore.parts.registry import register_model
 
 _SIDE = 28
 

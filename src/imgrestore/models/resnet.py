@@ -10,14 +10,18 @@ size the input is folded into channels first (as in K. Zhang et al., "FFDNet", I
 from __future__ import annotations
 
 from functools import cache
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, pad, pixel_shuffle, pixel_unshuffle
 
-from imgrestore.filters import axis_weights, kernel_radius
+from imgrestore.image.resampling import axis_weights, kernel_radius
 from imgrestore.models.contract import RestorationModel
-from imgrestore.registry import register_model
+from imgrestore.parts.registry import register_model
+
+Border = Literal["zeros", "replicate"]
+"""What a convolution reads beyond the edge."""
 
 
 class ResidualBlock(nn.Module):
@@ -26,8 +30,8 @@ class ResidualBlock(nn.Module):
     The second one starts at zero, so that the block begins by changing nothing.
     """
 
-    def __init__(self, width: int, border: str = "zeros") -> None:
-        """Make a block of ``width`` channels whose convolutions read ``border`` beyond the edge (a padding mode)."""
+    def __init__(self, width: int, border: Border = "zeros") -> None:
+        """Make a block of ``width`` channels whose convolutions read ``border`` beyond the edge."""
         super().__init__()
         self.first = nn.Conv2d(width, width, 3, padding=1, padding_mode=border)
         self.second = nn.Conv2d(width, width, 3, padding=1, padding_mode=border)
@@ -43,7 +47,7 @@ class ResidualBlock(nn.Module):
 class _ResNet(RestorationModel):
     """A trunk of residual blocks that starts as doing nothing."""
 
-    def __init__(self, fold: int, spread: int, width: int, blocks: int, border: str = "zeros") -> None:
+    def __init__(self, fold: int, spread: int, width: int, blocks: int, border: Border = "zeros") -> None:
         """Build for inputs folded ``fold`` times and outputs unfolded ``spread`` times, along each axis."""
         super().__init__()
         self.fold, self.spread = fold, spread
@@ -106,7 +110,7 @@ class ResNetSR(_ResNet):
 class ResNetRestorer(_ResNet):
     """Residual blocks at a fraction of the resolution that estimate what the input lacks, and add it."""
 
-    def __init__(self, fold: int, width: int, blocks: int, border: str = "zeros") -> None:
+    def __init__(self, fold: int, width: int, blocks: int, border: Border = "zeros") -> None:
         """Build with ``blocks`` residual blocks of ``width`` channels at 1 / ``fold`` of the resolution."""
         super().__init__(fold, fold, width, blocks, border)
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from imgrestore.models.contract import RestorationModel
-from imgrestore.registry import register_model
+from imgrestore.parts.registry import register_model
 
 _SCALE = 4
 _DROPOUT = 0.1

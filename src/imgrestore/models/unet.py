@@ -5,22 +5,23 @@ join the U-Net of O. Ronneberger, P. Fischer, T. Brox (MICCAI 2015, arXiv:1505.0
 halved by convolutions of 2x2 pixels, and what a lower level finds is added to what the upper one knows. Here the first
 level is a whole :class:`~imgrestore.models.resnet.ResNetRestorer`, whose trained weights it can begin with; the levels
 below show it what is beyond its reach: blotches, coarse grain, the smoothness of skies. Pixels are doubled by repeating
-them, and convolutions repeat the outermost ones instead of reading zeros beyond: a flat picture has flat features, up to
-its corners.
+them, and convolutions repeat the outermost ones instead of reading zeros beyond: a flat picture has flat features, up
+to its corners.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, pixel_unshuffle
 
 from imgrestore.models.contract import RestorationModel
 from imgrestore.models.resnet import ResidualBlock, ResNetRestorer
-from imgrestore.registry import register_model
+from imgrestore.parts.registry import register_model
 
-_BORDER = "replicate"
+_BORDER: Final = "replicate"
 
 
 def _blocks(width: int, count: int) -> nn.Sequential:
@@ -57,7 +58,7 @@ class _Coarser(nn.Module):
 
 
 class UNet(ResNetRestorer):
-    """Residual blocks at 1/2 of the resolution, and in their midst others at 1/4, 1/8 …"""
+    """Residual blocks at 1/2 of the resolution, and in their midst others at 1/4, 1/8 and so on."""
 
     def __init__(self, widths: Sequence[int], before: int, after: int, down: int, bottom: int, up: int) -> None:
         """Build the network.

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from imgrestore.models.contract import RestorationModel
-from imgrestore.registry import register_model
+from imgrestore.parts.registry import register_model
 
 
 class UnsharpMask(RestorationModel):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from imgrestore.models.variational import VariationalAutoencoder
-from imgrestore.registry import register_model
+from imgrestore.parts.registry import register_model
 
 _SIDE = 32
 

@@ -7,8 +7,8 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from imgrestore import registry
 from imgrestore.errors import RecipeError, UnknownNameError, nearest
+from imgrestore.parts import registry
 from imgrestore.recipes import shipped_recipes
 from imgrestore.recipes.tables import TrainingTable, ValidationTable
 

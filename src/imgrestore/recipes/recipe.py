@@ -20,12 +20,12 @@ from imgrestore.datasets.photos import Photos
 from imgrestore.degradations.contract import Degradation
 from imgrestore.errors import RecipeError
 from imgrestore.losses.contract import Loss
-from imgrestore.optimizers import Adam, Optimizer
-from imgrestore.parts import Field, RecipeTable, SerializeAsAny, check, model_validator
+from imgrestore.optimization.optimizers import Adam, Optimizer
+from imgrestore.optimization.schedules import Constant, Schedule
+from imgrestore.parts.part import Field, RecipeTable, SerializeAsAny, check, model_validator
 from imgrestore.recipes.files import override, read_table
 from imgrestore.recipes.tables import TrainingTable, ValidationTable
-from imgrestore.schedules import Constant, Schedule
-from imgrestore.weights import complete_dimensions
+from imgrestore.weights.storage import complete_dimensions
 
 
 def _complete_model(table: dict[str, Any]) -> dict[str, Any]:

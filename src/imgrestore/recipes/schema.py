@@ -7,8 +7,8 @@ import itertools
 import types
 from typing import Any, get_args, get_type_hints
 
-from imgrestore import registry
-from imgrestore.parts import Part
+from imgrestore.parts import registry
+from imgrestore.parts.part import Part
 from imgrestore.recipes.recipe import Recipe
 
 Schema = dict[str, Any]

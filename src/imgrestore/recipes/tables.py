@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from imgrestore.parts import Field, RecipeTable, model_validator
+from imgrestore.parts.part import Field, RecipeTable, model_validator
 
 
 class TrainingTable(RecipeTable):

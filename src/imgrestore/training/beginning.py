@@ -9,7 +9,7 @@ from torch import Tensor
 
 from imgrestore.errors import WeightsError
 from imgrestore.models.contract import RestorationModel
-from imgrestore.weights import load_weights
+from imgrestore.weights.storage import load_weights
 
 
 @dataclass(frozen=True)

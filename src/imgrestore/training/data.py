@@ -12,7 +12,7 @@ from torch import Tensor
 from imgrestore.datasets.pictures import Pictures, read_pictures
 from imgrestore.datasets.samples import Batch, Samples
 from imgrestore.errors import InputError, RecipeError
-from imgrestore.evaluation import Pair, seeded
+from imgrestore.evaluation.evaluate import Pair, seeded
 from imgrestore.metrics import SMALLEST_SIDES
 from imgrestore.recipes.recipe import Recipe
 

@@ -17,12 +17,12 @@ from torch import Tensor
 
 from imgrestore.datasets.gathered import Gathered, obstacle
 from imgrestore.datasets.samples import Share
-from imgrestore.devices import is_out_of_memory
-from imgrestore.distributed import Processes, joined, local_device
+from imgrestore.engine.devices import is_out_of_memory
 from imgrestore.errors import ComputeError
 from imgrestore.recipes.recipe import Recipe
 from imgrestore.training.clock import Clock
 from imgrestore.training.data import TrainingData, read_data
+from imgrestore.training.distributed import Processes, joined, local_device
 from imgrestore.training.measuring import Measuring
 from imgrestore.training.options import Options, Progress
 from imgrestore.training.page import draw_run, draw_samples

@@ -18,14 +18,14 @@ import torch
 from torch import Tensor
 
 from imgrestore.datasets.samples import Batch
-from imgrestore.distributed import Processes
-from imgrestore.engine import Restorer
-from imgrestore.evaluation import Pair, Restore, baselines, evaluate
+from imgrestore.engine.restorer import Restorer
+from imgrestore.evaluation.evaluate import Pair, Restore, baselines, evaluate
+from imgrestore.evaluation.report import Report, Score
 from imgrestore.metrics.tensors import measure
 from imgrestore.models.contract import RestorationModel
 from imgrestore.recipes.recipe import Recipe
-from imgrestore.report import Report, Score
 from imgrestore.training.data import TrainingData
+from imgrestore.training.distributed import Processes
 from imgrestore.training.objective import Objective
 from imgrestore.training.page import SHOWN, Sample
 from imgrestore.training.step import moved

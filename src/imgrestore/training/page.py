@@ -9,9 +9,9 @@ from pathlib import Path
 from jinja2 import Environment
 from torch import Tensor
 
+from imgrestore.evaluation.sheet import draw_grid, save_sheet
 from imgrestore.files import write_atomically
-from imgrestore.filters import resize
-from imgrestore.sheet import draw_grid, save_sheet
+from imgrestore.image.resampling import resize
 from imgrestore.training.curves import draw_curves
 from imgrestore.training.run import Record, Run
 

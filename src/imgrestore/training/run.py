@@ -21,14 +21,14 @@ from pathlib import Path
 from typing import Any
 
 from imgrestore import __version__
-from imgrestore.cards import Card
 from imgrestore.datasets.folder import CHECKPOINT
-from imgrestore.devices import describe_device
+from imgrestore.engine.devices import describe_device
 from imgrestore.errors import OutputError, UsageError
 from imgrestore.files import remove_leftovers, write_atomically
 from imgrestore.recipes.recipe import Recipe
 from imgrestore.training.step import Step
-from imgrestore.weights import save_weights
+from imgrestore.weights.cards import Card
+from imgrestore.weights.storage import save_weights
 
 Record = dict[str, Any]
 

@@ -30,7 +30,7 @@ class State:
         step: Steps taken.
         seconds: Wall-clock time of the run, all of its pieces together.
         share: Share of the time of a run in minutes that is done.
-        history: Losses on held-out images in this stage, see :data:`imgrestore.schedules.History`.
+        history: Losses on held-out images in this stage, see :data:`imgrestore.optimization.schedules.History`.
         best: The best measurement so far.
         measured: Steps taken when the run was last measured.
     """

@@ -18,15 +18,15 @@ import torch
 from torch import Tensor, nn
 
 from imgrestore.datasets.samples import Batch
-from imgrestore.devices import forbid_tf32, native_bfloat16
-from imgrestore.distributed import Processes
+from imgrestore.engine.devices import forbid_tf32, native_bfloat16
 from imgrestore.errors import ComputeError
 from imgrestore.models.contract import RestorationModel
 from imgrestore.recipes.recipe import Recipe
 from imgrestore.training.beginning import Taken, take_over
+from imgrestore.training.distributed import Processes
 from imgrestore.training.objective import Objective
 from imgrestore.training.plan import Stage, check_stages
-from imgrestore.weights import build
+from imgrestore.weights.storage import build
 
 
 class Step:

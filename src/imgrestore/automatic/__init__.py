@@ -1,0 +1,1 @@
+"""Looking at a picture, and choosing what to do about it."""

@@ -1,0 +1,201 @@
+"""What a batch writes into the manifest of its output folder, and what it need not do again. No torch."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from imgrestore.batch.jobs import STREAM, Job
+from imgrestore.batch.manifest import Entry, Manifest, fingerprint
+from imgrestore.codecs.refusals import reading
+from imgrestore.errors import ExistsError, ImgrestoreError
+from imgrestore.files import content_hash
+
+
+@dataclass(frozen=True)
+class Split:
+    """What ``--resume`` finds.
+
+    Attributes:
+        todo: Jobs to do.
+        done: Jobs whose output is there and is what they would give.
+        failed: Jobs that failed before and would be tried for the same reason, with what was said then.
+    """
+
+    todo: Sequence[Job]
+    done: Sequence[Job]
+    failed: Sequence[tuple[Job, Entry]]
+
+
+class Ledger:
+    """The manifest of one batch: it knows which parameters and weights the outputs come from."""
+
+    def __init__(self, folder: Path, parameters: Mapping[str, Any], weights: str) -> None:
+        """Read the manifest of a folder.
+
+        Args:
+            folder: The output folder.
+            parameters: Everything but the input and the weights that decides what the outputs are.
+            weights: SHA-256 of the weights file, or empty for a model without.
+
+        Raises:
+            OutputError: The manifest cannot be read.
+        """
+        self.manifest = Manifest(folder)
+        self._parameters = dict(parameters)
+        self._weights = weights or None
+
+    def split(self, jobs: Sequence[Job], *, retry_failed: bool, overwrite: bool) -> Split:
+        """Tell the jobs that are done from those to do.
+
+        Args:
+            jobs: What was planned.
+            retry_failed: Whether jobs that failed before are tried again.
+            overwrite: Whether outputs may be replaced that the manifest does not know, or knows as another input's.
+
+        Raises:
+            ExistsError: An output exists, is not known to the manifest as that of its input, and must not be replaced.
+        """
+        todo: list[Job] = []
+        done: list[Job] = []
+        failed: list[tuple[Job, Entry]] = []
+        for job in jobs:
+            entry = self.manifest.last(self._output(job), _source(job))
+            if entry is None or not self._matches(job, entry):
+                todo.append(job)
+            elif entry.status == "failed":
+                if retry_failed:
+                    todo.append(job)
+                else:
+                    failed.append((job, entry))
+            elif _size(job.destination) == entry.output_size:
+                done.append(job)
+            else:
+                todo.append(job)
+        if not overwrite:
+            self._check_strangers(todo)
+            todo = [replace(job, replaces=self.manifest.made(self._output(job)) is not None) for job in todo]
+        return Split(todo, done, failed)
+
+    def open_entry(self, job: Job) -> Entry:
+        """Return the entry of a job that begins now, before its input is read.
+
+        Raises:
+            InputError: The input cannot be read.
+        """
+        with reading(job.name):
+            size, mtime, sha256 = identity(job)
+        entry = self._blank(job)
+        return replace(entry, size=size, mtime_ns=mtime, sha256=sha256)
+
+    def writing(self, entry: Entry, size: int) -> None:
+        """Note that a finished output is about to be given its name."""
+        self.manifest.append(replace(entry, status="writing", output_size=size))
+
+    def done(self, job: Job, entry: Entry, seconds: float) -> None:
+        """Note that a job is done."""
+        done = replace(entry, status="done", output_size=_size(job.destination), seconds=seconds)
+        self.manifest.append(done)
+
+    def failed(self, job: Job, entry: Entry | None, error: ImgrestoreError, seconds: float) -> None:
+        """Note that a job failed, unless a file in its output's place did it: that is nothing about the input.
+
+        Args:
+            job: What failed.
+            entry: Its entry, or None if its input could not be read.
+            error: Why.
+            seconds: Wall-clock time.
+        """
+        if isinstance(error, ExistsError):
+            return
+        self.manifest.append(replace(entry or self._blank(job), **_failure(error), seconds=seconds))
+
+    def unplanned(self, name: str, error: ImgrestoreError) -> None:
+        """Note an input that nothing could be planned for, unless that was said before."""
+        source = str(Path(name).absolute())
+        last = self.manifest.last(None, source)
+        if last is None or last.error != str(error):
+            self.manifest.append(replace(Entry("failed", source), **_failure(error)))
+
+    def _blank(self, job: Job) -> Entry:
+        own = {"format": job.form.name, "width": job.width, "height": job.height}
+        parameters = fingerprint(self._parameters | own)
+        return Entry("writing", _source(job), parameters=parameters, weights=self._weights, output=self._output(job))
+
+    def _output(self, job: Job) -> str:
+        return job.destination.relative_to(self.manifest.folder).as_posix()
+
+    def _matches(self, job: Job, entry: Entry) -> bool:
+        """Return whether an entry is about this input as it is now, these parameters and these weights."""
+        now = self._blank(job)
+        if (entry.parameters, entry.weights) != (now.parameters, now.weights):
+            return False
+        try:
+            size, mtime = _stamp(job)
+            if size != entry.size:
+                return False
+            if mtime is not None and mtime == entry.mtime_ns and now.input == entry.input:
+                return True
+            return entry.sha256 is not None and identity(job)[2] == entry.sha256
+        except OSError:
+            return False
+
+    def _check_strangers(self, jobs: Sequence[Job]) -> None:
+        there = [(job.destination, self._stranger(job)) for job in jobs if job.destination.exists()]
+        strangers = [(path, whose) for path, whose in there if whose]
+        if strangers:
+            path, whose = strangers[0]
+            more = f" (and {len(strangers) - 1} more)" if len(strangers) > 1 else ""
+            raise ExistsError(f"{path}: exists already{more}, and {whose}", hint="--overwrite replaces it")
+
+    def _stranger(self, job: Job) -> str:
+        """Return why an output is not the job's to replace, or nothing if it is.
+
+        The result of an input that was edited is, and that of one that was moved; where both the name and the content
+        of the input are others, so is the photo.
+        """
+        made = self.manifest.made(self._output(job))
+        if made is None:
+            return "the manifest does not know it"
+        if os.path.realpath(made.input) == os.path.realpath(_source(job)):
+            return ""
+        try:
+            same = made.sha256 is not None and identity(job)[2] == made.sha256
+        except OSError:  # the job will fail, and replace nothing
+            return ""
+        return "" if same else f"is the result of {made.input}"
+
+
+def _source(job: Job) -> str:
+    return str(STREAM) if job.source == STREAM else str(job.source.absolute())
+
+
+def _stamp(job: Job) -> tuple[int | None, int | None]:
+    if job.content is not None:
+        return len(job.content), None
+    found = job.source.stat()
+    return (found.st_size, found.st_mtime_ns) if stat.S_ISREG(found.st_mode) else (None, None)
+
+
+def identity(job: Job) -> tuple[int | None, int | None, str | None]:
+    """Return size, time of change and hash of an input, in this order: a change between them is noticed later."""
+    size, mtime = _stamp(job)
+    if job.content is not None:
+        return size, mtime, content_hash(job.content)
+    return size, mtime, content_hash(job.source) if size is not None else None
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None
+
+
+def _failure(error: ImgrestoreError) -> dict[str, Any]:
+    said = {"error_code": error.code, "error": str(error), "hint": error.hint or None}
+    return {"status": "failed", "output_size": None, **said}

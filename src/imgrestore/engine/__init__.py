@@ -1,0 +1,1 @@
+"""A network made ready, run over images of any size."""

@@ -1,0 +1,1 @@
+"""Measuring methods on pairs of images, and showing what they do."""

@@ -1,0 +1,1 @@
+"""What can be added by adding one file, and how it is found."""

@@ -1,0 +1,1 @@
+"""What a result says of how it was made, and making it again."""

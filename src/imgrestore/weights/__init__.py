@@ -1,0 +1,1 @@
+"""Weights files, what their cards say, and which of them suits a task."""

@@ -1,0 +1,234 @@
+"""Which model, weights and network scale a request means. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
+from pathlib import Path
+from typing import Any, ClassVar
+
+from imgrestore.errors import UnknownNameError, UsageError, WeightsError
+from imgrestore.files import content_hash
+from imgrestore.parts import registry
+from imgrestore.parts.registry import ModelEntry
+from imgrestore.weights.cards import Card, read_card, shipped
+
+_PICKLED = (".pth", ".pt", ".ckpt", ".bin", ".pkl", ".onnx")
+"""Endings of weights in formats that are not read."""
+
+DEFAULT_MODELS = {"upscale": "resnet-sr", "denoise": "resnet-denoise", "deblur": "resnet-deblur"}
+"""The model that does a task when none is named, where weights for it are shipped."""
+
+PAPER_MODELS = {
+    "block-ae": "block-ae-multi",
+    "cae-small": "cae-small-a",
+    "fourier-ae": "fourier-ae-small",
+    "mnist-vae": "mnist-vae-stft",
+    "sfl-cae": "sfl-cae-fast",
+}
+"""The weights that a model of the papers has when it is named without saying which."""
+
+THEN = "+"
+"""Stands between the names of models of which each restores what the one before it gives."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A model made definite.
+
+    Attributes:
+        entry: The model.
+        weights: Its weights file, or None for a model without.
+        network_scale: Enlargement by the network itself.
+        scale: Enlargement of the result, reached by resampling if it is not the network's.
+        card: What the weights say of themselves.
+        before: Models that restore the image first, one after the other, at its own size.
+    """
+
+    entry: ModelEntry
+    weights: Path | None
+    network_scale: float
+    scale: float
+    card: Card | None = None
+    before: tuple[Choice, ...] = ()
+
+    @property
+    def steps(self) -> tuple[Choice, ...]:
+        """All models, in turn."""
+        return (*self.before, replace(self, before=()))
+
+    @property
+    def name(self) -> str:
+        """What outputs and records call it: the model, or the weights."""
+        if self.before:
+            return THEN.join(step.name for step in self.steps)
+        return self._shipped or (self.entry.name if self.weights is None else self.weights.stem)
+
+    @property
+    def model(self) -> str:
+        """Name of the model, or names of the models in turn, as :func:`choose` takes it for shipped weights."""
+        return THEN.join(step._shipped or step.entry.name for step in self.steps)
+
+    @property
+    def _shipped(self) -> str:
+        """Name of the weights if they are shipped ones, or empty."""
+        return next((name for (name, _), path in shipped().items() if path == self.weights), "")
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the weights file, or of the weights files in turn; empty for a model without."""
+        return THEN.join("" if step.weights is None else content_hash(step.weights) for step in self.steps)
+
+    def after(self, first: Choice) -> Choice:
+        """Return the same for an image that another model restores first.
+
+        Raises:
+            UsageError: They cannot work one after the other.
+        """
+        entries = first.entry, self.entry
+        if first.scale != 1 or not all(entry.trained and not entry.fixed_size for entry in entries):
+            raise UsageError(
+                f"{first.name}{THEN}{self.name}: these models cannot work in turn",
+                hint="only networks that take any size can, and all but the last must keep it",
+            )
+        return replace(self, before=(*first.steps, *self.before))
+
+
+def labelled(choices: Sequence[Choice]) -> dict[str, Choice]:
+    """Return choices by the names that tables give them: the model's, with its weights file where two are alike."""
+    names = [choice.name for choice in choices]
+    labels = [
+        f"{name} ({choice.weights.name})" if choice.weights is not None and names.count(name) > 1 else name
+        for name, choice in zip(names, choices, strict=True)
+    ]
+    for label in labels:
+        if labels.count(label) > 1:
+            raise UsageError(f"two models are called {label}", hint="name each one once, or rename a weights file")
+    return dict(zip(labels, choices, strict=True))
+
+
+def choose(model: str, scale: float | None = None) -> Choice:
+    """Settle which weights serve a request.
+
+    Args:
+        model: Name of a model or of shipped weights, path of a weights file, or names that :data:`THEN` joins.
+        scale: Enlargement factor wanted; the model's own by default. Where no network has it, the next larger one is
+            taken and its result resampled down.
+
+    Raises:
+        UnknownNameError: No model has that name.
+        UsageError: The scale is out of reach.
+        WeightsError: There are no weights, or they cannot be read.
+    """
+    if scale is not None and not 0 < scale <= 64:
+        raise UsageError(f"scale must be between 0 and 64, got {scale:g}")
+    path = Path(model)
+    first, joined, last = model.partition(THEN)
+    if joined and not path.is_file():
+        return choose(last, scale).after(choose(first))
+    if path.suffix == ".safetensors":
+        card = read_card(path)
+        entry = registry.find_model(card.model)
+        return _at_scale(entry, {card.scale: path}, scale, card.scale)
+    if path.suffix in _PICKLED or (path.suffix and path.is_file()):
+        raise WeightsError(
+            f"{model}: only weights in the safetensors format are read",
+            hint="other formats can hold programs; train anew",
+        )
+    entry, available = find(model)
+    if available:
+        default = entry.default_scale if entry.default_scale in available else min(available)
+        return _at_scale(entry, available, scale, default)
+    if not entry.trained:
+        factor = scale or entry.default_scale
+        if entry.scales and factor not in entry.scales:
+            raise UsageError(f"{entry.name} keeps the size, it cannot enlarge {factor:g} times", hint="omit --scale")
+        return Choice(entry, None, factor, factor)
+    raise WeightsError(f"no weights are shipped for {model}", hint="train it, and give the weights file to --model")
+
+
+def find(name: str) -> tuple[ModelEntry, dict[int, Path]]:
+    """Return the model that a name stands for, and the weights shipped under it by their enlargement.
+
+    Raises:
+        UnknownNameError: Neither a model nor shipped weights have that name.
+    """
+    wanted = PAPER_MODELS.get(name, name)
+    if available := {factor: path for (known, factor), path in shipped().items() if known == wanted}:
+        return registry.find_model(read_card(next(iter(available.values()))).model), available
+    if name not in registry.models():
+        raise UnknownNameError("model", name, {*registry.models(), *(known for known, _ in shipped())})
+    return registry.find_model(name), {}
+
+
+def _at_scale(entry: ModelEntry, available: dict[int, Path], scale: float | None, default: float) -> Choice:
+    wanted = default if scale is None else scale
+    large_enough = sorted(factor for factor in available if factor >= wanted)
+    if not large_enough:
+        raise UsageError(
+            f"{entry.name} enlarges at most {max(available)} times, not {wanted:g}",
+            hint=f"use --scale {max(available)}, or --model bicubic for any factor",
+        )
+    path = available[large_enough[0]]
+    return Choice(entry, path, large_enough[0], wanted, read_card(path))
+
+
+def task_model(task: str) -> str:
+    """Return the model that does a task.
+
+    Raises:
+        UsageError: No model does it yet.
+    """
+    there = [known for known, model in DEFAULT_MODELS.items() if any(name == model for name, _ in shipped())]
+    if task not in there:
+        raise UsageError(
+            f"no model for the task {task!r} comes with this version",
+            hint=f"tasks with a model: {', '.join(there)}",
+        )
+    return DEFAULT_MODELS[task]
+
+
+@dataclass(frozen=True)
+class Remedies:
+    """The models among which a photo's damage decides: the default ones that keep its size.
+
+    Attributes:
+        by_damage: The model that treats ``"noise"``, ``"jpeg"`` or ``"blur"``, where there is one, in the order in
+            which they work.
+    """
+
+    by_damage: Mapping[str, Choice]
+    name: ClassVar[str] = "auto"
+    scale: ClassVar[float] = 1.0
+
+    @classmethod
+    def shipped(cls) -> Remedies:
+        """Return those whose weights are shipped; JPEG is left to a denoiser whose recipe has taught it that."""
+        there = {name for name, _ in shipped()}
+        found = {task: choose(name) for task, name in DEFAULT_MODELS.items() if task != "upscale" and name in there}
+        denoise, deblur = found.get("denoise"), found.get("deblur")
+        knows_jpeg = denoise is not None and denoise.card is not None and "jpeg" in _taught(denoise.card)
+        by_damage = {"noise": denoise, "jpeg": denoise if knows_jpeg else None, "blur": deblur}
+        return cls({damage: choice for damage, choice in by_damage.items() if choice is not None})
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of all weights files."""
+        return THEN.join(dict.fromkeys(choice.sha256 for choice in self.by_damage.values()))
+
+    def against(self, damage: Iterable[str]) -> Choice | None:
+        """Return the models that treat what they can of some damage, in turn; None if there is none."""
+        wanted = {choice.name: choice for name, choice in self.by_damage.items() if name in set(damage)}
+        return reduce(lambda first, then: then.after(first), wanted.values()) if wanted else None
+
+
+def _taught(card: Card) -> set[str]:
+    """Return the kinds of degradation that weights were trained on, also inside of others."""
+
+    def kinds(parts: Iterable[Mapping[str, Any]]) -> set[str]:
+        found = {str(part.get("kind")) for part in parts}
+        return found.union(*(kinds(part.get(key, ())) for part in parts for key in ("among", "inside")))
+
+    taught = kinds(card.recipe.get("degradation", ()))
+    return taught | {"jpeg"} if "two-pass" in taught else taught
