@@ -1,8 +1,9 @@
+import numpy as np
 import pytest
 import torch
 from torch.nn.functional import avg_pool2d
 
-from imgrestore.image.rows import RowWindow, rebanded, with_context
+from imgrestore.image.rows import RowWindow, mirrored, rebanded, with_context, without_edges
 
 
 def test_window_gives_rows_and_forgets_them() -> None:
@@ -41,3 +42,13 @@ def test_a_filter_in_bands_equals_the_filter(height: int) -> None:
     cut = torch.cat(list(with_context(image.split(9, dim=1), height, 3, blur)), dim=1)
     assert torch.equal(whole, cut)
     assert torch.allclose(whole, blur(image), atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 7), (4, 3), (90, 20), (200, 9)])
+def test_an_image_goes_on_mirrored_beyond_its_edges(size: tuple[int, int]) -> None:
+    image = torch.rand(3, *size, generator=torch.Generator().manual_seed(0))
+    larger = torch.cat(list(mirrored(image.split(13, dim=1), *size, edge=16)), dim=1)
+    expected = np.pad(image.numpy(), ((0, 0), (16, 16), (16, 16)), mode="reflect")
+    assert np.array_equal(larger.numpy(), expected)
+    again = torch.cat(list(without_edges(larger.split(10, dim=1), 16, *size)), dim=1)
+    assert torch.equal(again, image)

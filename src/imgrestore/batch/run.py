@@ -198,6 +198,7 @@ def _making(job: Job, restorer: Restorer, saving: SaveOptions, digest: str | Non
         precision,
         restorer.strength,
         restorer.tile_in_use(job.header.width) if rounded else None,
+        restorer.edge or 0,
         job.crop,
         job.conversion,
         job.reading.allow_damaged,

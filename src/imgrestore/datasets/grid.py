@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
+
+from imgrestore.image.rows import mirrored_places
 
 
 @dataclass(frozen=True)
@@ -44,16 +45,10 @@ class Grid:
         if not self.context:
             return view[rows.start : rows.stop, columns.start : columns.stop]
         down, across = (
-            _mirrored(span, length).to(view.device)
+            mirrored_places(span, length).to(view.device)
             for span, length in zip((rows, columns), view.shape[:2], strict=True)
         )
         return view[down][:, across]
 
     def _along(self, length: int) -> int:
         return (length - self.overlap) // (self.block - self.overlap)
-
-
-def _mirrored(span: range, length: int) -> Tensor:
-    """Return indices into an axis that is mirrored about its first and last samples."""
-    index = torch.tensor(span).abs()
-    return torch.where(index < length, index, 2 * (length - 1) - index)

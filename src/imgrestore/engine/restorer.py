@@ -14,7 +14,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -28,7 +28,7 @@ from imgrestore.image.color import EXTENSION_REACH, extend_under_transparency
 from imgrestore.image.conversion import Colour, Conversion
 from imgrestore.image.regions import Region, Span, exact_span, exact_spans
 from imgrestore.image.resampling import resize_rows
-from imgrestore.image.rows import RowWindow, rebanded, repeated, with_context
+from imgrestore.image.rows import RowWindow, mirrored, rebanded, repeated, with_context, without_edges
 from imgrestore.image.tensors import cropped, from_tensor, to_tensor
 from imgrestore.models.contract import RestorationModel
 
@@ -63,6 +63,7 @@ class Restorer:
         memory: Budget for tiles and rows in bytes.
         strength: 0 gives the unrestored image (resampled if need be), 1 the model's result, between them a blend.
         bf16_loss_db: PSNR that bfloat16 costs the model, as measured, or None.
+        edge: By how many pixels an image goes on, mirrored, beyond its edges; as the model says by default.
         overlap: Pixels that neighbouring blocks of a model of fixed size share, or None for three quarters of a block:
             every pixel is then restored at 16 places of a block, which averages out the pattern that such networks
             repeat from block to block (cycle spinning, R. R. Coifman, D. L. Donoho, 1995).
@@ -77,6 +78,7 @@ class Restorer:
     memory: int = DEFAULT_MEMORY
     strength: float = 1.0
     bf16_loss_db: float | None = None
+    edge: int | None = None
     overlap: int | None = None
     notices: list[str] = field(default_factory=list)
 
@@ -87,6 +89,7 @@ class Restorer:
         smallest = self.tile if isinstance(self.tile, int) else min(self.tile or (1,))
         if smallest < 1:
             raise UsageError(f"tile must be at least 1 pixel, got {smallest}")
+        self.edge = self.model.edge if self.edge is None else self.edge
         self.precision = choose_precision(self.precision, self.device, self.bf16_loss_db)
         self._network = Network(self.model, self.device, self.precision, self.notices)
 
@@ -186,7 +189,7 @@ class Restorer:
         if self.model.resampler is not None:
             rows = resize_rows(ours, extent, target, self.model.resampler)
         else:
-            rows = self._network_rows(RowWindow(ours), *extent, wanted)
+            rows = self._network_rows(ours, *extent, wanted)
             natural = (round(extent[0] * self.model.scale), round(extent[1] * self.model.scale))
             rows = resize_rows(rows, natural, target) if natural != target else rows
         if base is None:
@@ -196,17 +199,29 @@ class Restorer:
         for restored, original in zip(rebanded(rows), rebanded(unrestored), strict=True):
             yield original + self.strength * (restored - original)
 
-    def _network_rows(self, source: RowWindow, height: int, width: int, wanted: Region | None) -> Iterator[Tensor]:
-        if self.model.exact:
-            yield from self._exact_rows(source, height, width, wanted)
-        else:
+    def _network_rows(
+        self, bands: Iterator[Tensor], height: int, width: int, wanted: Region | None
+    ) -> Iterator[Tensor]:
+        if not self.model.exact:
             shared = (self.model.native_size or 0) * 3 // 4 if self.overlap is None else self.overlap
-            yield from blended_rows(self.model, self._network, source, (height, width), shared, wanted)
+            yield from blended_rows(self.model, self._network, RowWindow(bands), (height, width), shared, wanted)
+        elif not self.edge:
+            yield from self._exact_rows(RowWindow(bands), height, width, self.choose_tile(width), wanted)
+        else:
+            larger = RowWindow(mirrored(bands, height, width, self.edge))
+            wanted = wanted and replace(wanted, left=wanted.left + self.edge, top=wanted.top + self.edge)
+            rows = self._exact_rows(
+                larger, height + 2 * self.edge, width + 2 * self.edge, self.choose_tile(width), wanted
+            )
+            beyond, inside = (round(side * self.model.scale) for side in (self.edge, width))
+            yield from without_edges(rows, beyond, round(height * self.model.scale), inside)
 
-    def _exact_rows(self, source: RowWindow, height: int, width: int, wanted: Region | None) -> Iterator[Tensor]:
+    def _exact_rows(
+        self, source: RowWindow, height: int, width: int, tile: tuple[int, int], wanted: Region | None
+    ) -> Iterator[Tensor]:
         """Run the network on tiles with their context and keep what the context cannot spoil."""
         halo, padded_height, padded_width = (self._aligned(side) for side in (self.model.halo, height, width))
-        rows, columns = self.choose_tile(width)
+        rows, columns = tile
         top = 0
         while top < height:
             row = exact_span(top, padded_height, rows, halo)
@@ -288,5 +303,5 @@ class Restorer:
     def _bytes(self, rows: int, columns: int, width: int) -> int:
         """Estimate the memory that tiles of this size and the bands they make need."""
         context = 2 * self.model.halo
-        bands = 12 * width * (2 * (rows + context) + 2 * rows * self.model.scale**2)
+        bands = 12 * (width + 2 * (self.edge or 0)) * (2 * (rows + context) + 2 * rows * self.model.scale**2)
         return int((rows + context) * (columns + context) * self.model.activation_bytes + bands)

@@ -85,6 +85,46 @@ def with_context(
         yield rows[..., top - first : bottom - first, :]
 
 
+def mirrored_places(span: range, length: int) -> Tensor:
+    """Return indices into an axis that is mirrored about its first and last samples, as often as need be."""
+    period = max(1, 2 * (length - 1))
+    index = torch.tensor(span) % period
+    return torch.where(index < length, index, period - index)
+
+
+def mirrored(bands: Iterable[Tensor], height: int, width: int, edge: int) -> Iterator[Tensor]:
+    """Let an image go on beyond its edges, mirrored about its outermost pixels.
+
+    Args:
+        bands: The image, (C, h, W).
+        height: Its number of rows.
+        width: Its number of columns.
+        edge: By how many pixels, on every side.
+
+    Yields:
+        Bands (C, h, W + 2 edge), in all of ``height + 2 edge`` rows.
+    """
+    window = RowWindow(bands)
+    columns = mirrored_places(range(-edge, width + edge), width)
+    for top in range(-edge, height + edge, BAND):
+        rows = mirrored_places(range(top, min(top + BAND, height + edge)), height)
+        first = min(int(rows.min()), max(0, height - 1 - edge))  # the last rows are needed once more
+        held = window.take(first, int(rows.max()) + 1)
+        yield held[:, rows - first][:, :, columns]
+
+
+def without_edges(bands: Iterable[Tensor], edge: int, height: int, width: int) -> Iterator[Tensor]:
+    """Cut what lies around an image off: ``edge`` pixels before it, and all after its ``height`` and ``width``."""
+    row = -edge
+    for band in bands:
+        first, last = max(0, -row), min(band.shape[-2], height - row)
+        if first < last:
+            yield band[..., first:last, edge : edge + width]
+        row += band.shape[-2]
+        if row >= height:
+            return
+
+
 def repeated(rows: Tensor, below: int, right: int) -> Tensor:
     """Repeat the last row and the last column of (C, h, W) some times, if any."""
     below, right = max(0, below), max(0, right)

@@ -23,6 +23,8 @@ class RestorationModel(nn.Module):
         scale: Enlargement factor.
         channels: 3, or 1 for a network without colours.
         halo: Radius of the receptive field in input pixels, counted from the edge of a square of ``multiple_of``.
+        edge: By how many pixels the engine lets an image go on, mirrored, beyond its edges: for networks that would
+            read zeros there, which no image holds. A multiple of ``multiple_of``.
         multiple_of: Height and width of the input must be multiples of this (the engine pads and crops).
         native_size: The only input side the network accepts, or None for any size.
         overlap: Input pixels that neighbouring blocks of a fixed-size model share in its paper's protocol.
@@ -34,6 +36,7 @@ class RestorationModel(nn.Module):
     scale: float = 1
     channels: int = 3
     halo: int = 0
+    edge: int = 0
     multiple_of: int = 1
     native_size: int | None = None
     overlap: int = 0

@@ -27,6 +27,7 @@ class InTurn(RestorationModel):
         self.scale = models[-1].scale
         self.multiple_of = math.lcm(*(model.multiple_of for model in models))
         self.halo = sum(math.ceil(model.halo / model.multiple_of) * model.multiple_of for model in models)
+        self.edge = math.ceil(max(model.edge for model in models) / self.multiple_of) * self.multiple_of
         self.activation_bytes = max(model.activation_bytes for model in models)
 
     def forward(self, lq: Tensor) -> Tensor:

@@ -24,6 +24,10 @@ Border = Literal["zeros", "replicate"]
 """What a convolution reads beyond the edge."""
 
 
+_EDGE = 8
+"""By how many pixels of a trunk images go on: with that, flat pictures of any colour are flat up to their corners."""
+
+
 class ResidualBlock(nn.Module):
     """Two 3x3 convolutions around a ReLU, added to their input: (N, width, H, W) to the same shape.
 
@@ -53,6 +57,7 @@ class _ResNet(RestorationModel):
         self.fold, self.spread = fold, spread
         self.multiple_of = fold
         self.halo = fold * (2 * blocks + 3)
+        self.edge = _EDGE * fold if border == "zeros" else 0
         self.activation_bytes = 4 * (4 * width // fold**2 + 9 * max(1, spread // fold) ** 2)
         self.head = nn.Conv2d(3 * fold**2, width, 3, padding=1, padding_mode=border)
         self.body = nn.Sequential(*(ResidualBlock(width, border) for _ in range(blocks)))

@@ -24,6 +24,7 @@ class Making:
         precision: Arithmetic in use.
         strength: 0 to 1.
         tile: Height and width of tiles where results depend on them by a rounding: anywhere but in float32 on a CPU.
+        edge: Pixels by which the input went on, mirrored, beyond its edges.
         crop: The part of the result that was kept, or None for all of it.
         conversion: What its samples are, unlike its input's.
         allow_damaged: Whether what could be read of a damaged input was taken.
@@ -40,6 +41,7 @@ class Making:
     precision: str
     strength: float = 1.0
     tile: tuple[int, int] | None = None
+    edge: int = 0
     crop: Region | None = None
     conversion: Conversion = field(default_factory=Conversion)
     allow_damaged: bool = False
@@ -53,6 +55,7 @@ class Making:
         background = self.conversion.background
         optional = {
             "tile": None if self.tile is None else list(self.tile),
+            "edge": self.edge or None,
             "crop": None if self.crop is None else str(self.crop),
             "depth": self.conversion.depth,
             "background": None if background is None else str(background),
@@ -86,6 +89,7 @@ class Making:
                 str(table["precision"]),
                 float(table["strength"]),
                 None if tile is None else (int(tile[0]), int(tile[1])),
+                int(table.get("edge", 0)),
                 None if crop is None else Region.parse(crop),
                 Conversion(table.get("depth"), None if background is None else Colour.parse(background)),
                 bool(table.get("allow_damaged", False)),

@@ -164,7 +164,13 @@ def verify(
     restorer = prepare(
         choice,
         device="cpu" if device == "auto" and making.device == "cpu" else device,
-        **{"precision": making.precision, "strength": making.strength, "tile": making.tile, **options},
+        **{
+            "precision": making.precision,
+            "strength": making.strength,
+            "tile": making.tile,
+            "edge": making.edge,
+            **options,
+        },
     )
     for doubt in result.doubts(data, str(original), restorer.device.type):
         warn(doubt)
