@@ -15,7 +15,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
-from imgrestore.errors import WeightsError
+from imgrestore.errors import WeightsError, nearest
 from imgrestore.parts import registry
 from imgrestore.parts.plugins import how_to_add
 from imgrestore.parts.registry import ModelEntry
@@ -79,8 +79,9 @@ class Card:
             WeightsError: There is no such model here.
         """
         if not registry.known("model", self.model):
+            close = "" if self.plugins else nearest(self.model, registry.models())
             raise WeightsError(
-                f"{path}: belongs to the model {self.model!r}, which is not here", hint=how_to_add(self.missing)
+                f"{path}: belongs to the model {self.model!r}, which is not here{close}", hint=how_to_add(self.missing)
             )
         return registry.find_model(self.model)
 
