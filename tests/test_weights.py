@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from conftest import random_model
-from imgrestore.errors import RecipeError, UnknownNameError, WeightsError
+from imgrestore.errors import RecipeError, WeightsError
 from imgrestore.weights.cards import METADATA_KEY, Card, read_card
 from imgrestore.weights.storage import build, load_weights, save_weights, update_card
 
@@ -70,7 +70,7 @@ def test_bad_weights_are_refused_in_one_line(saved: Path, damage, message: str) 
 
 def test_weights_of_an_unknown_model(saved: Path) -> None:
     rewrite(saved, model="resnet-sq")
-    with pytest.raises(UnknownNameError, match="did you mean 'resnet-sr'"):
+    with pytest.raises(WeightsError, match="'resnet-sq', which is not here; did you mean 'resnet-sr'"):
         load_weights(saved)
 
 

@@ -9,7 +9,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["Image", "ImgrestoreError", "ReadOptions", "Restorer", "Target", "__version__", "load_model", "restore"]
+__all__ = [
+    "Image",
+    "ImgrestoreError",
+    "ReadOptions",
+    "Restorer",
+    "Target",
+    "__version__",
+    "load_model",
+    "load_plugin",
+    "restore",
+]
 
 if TYPE_CHECKING:
     from imgrestore.api import load_model, restore
@@ -18,6 +28,7 @@ if TYPE_CHECKING:
     from imgrestore.errors import ImgrestoreError
     from imgrestore.image import Image
     from imgrestore.image.sizes import Target
+    from imgrestore.parts.registry import load_plugin
 
 _HOMES = {
     "Image": "image",
@@ -26,6 +37,7 @@ _HOMES = {
     "Restorer": "engine.restorer",
     "Target": "image.sizes",
     "load_model": "api",
+    "load_plugin": "parts.registry",
     "restore": "api",
 }
 

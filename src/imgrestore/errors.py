@@ -7,7 +7,8 @@ exception and surfaces.
     ImgrestoreError
     ├── UsageError          the request itself makes no sense (exit code 2)
     │   ├── UnknownNameError    no model, recipe, loss … has this name
-    │   └── RecipeError         a recipe does not describe a run
+    │   ├── RecipeError         a recipe does not describe a run
+    │   └── PluginError         a plugin cannot be used, or has a name that is taken
     ├── InputError          a file that cannot be read as asked
     │   ├── NotAnImageError     it is no image of a known format
     │   ├── DamagedError        it cannot be decoded to its end
@@ -68,6 +69,12 @@ class RecipeError(UsageError):
     code = "recipe"
 
 
+class PluginError(UsageError):
+    """A plugin that cannot be used, or has a part whose name is taken."""
+
+    code = "plugin"
+
+
 class InputError(ImgrestoreError):
     """A file that cannot be read as asked."""
 
@@ -126,6 +133,10 @@ class ComputeError(ImgrestoreError):
     """A restoration or a training run that failed while computing."""
 
     code = "compute"
+
+
+class PluginWarning(UserWarning):
+    """A plugin that cannot be used, and is left out."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -14,11 +14,16 @@ from typer.core import TyperGroup
 
 from imgrestore import __version__
 from imgrestore.cli import compare, console, doctor, evaluate, info, models, recipes, restore, train, verify
+from imgrestore.cli.plugins import PluginOption, say_what_is_left_out
 from imgrestore.cli.signals import leave_when_told
 from imgrestore.engine.allocation import keep_freed_memory
 from imgrestore.errors import ImgrestoreError, UsageError
+from imgrestore.parts.plugins import add_file
 
 _COMMON = frozenset(("-q", "--quiet", "-v", "--verbose", "--debug"))
+
+_PLUGIN = "--plugin"
+"""Such an option too, with a value."""
 
 _BUNDLE = re.compile(r"-(?=.*[qv])[0nrqv]{2,}")
 """Flags of one letter in one word, among them such an option."""
@@ -61,9 +66,12 @@ def common(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only say what went wrong.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show where in the code an error arose.")] = False,
+    plugin: PluginOption = None,
 ) -> None:
     """Options that stand before the command."""
     console.VERBOSITY.quiet, console.VERBOSITY.verbose, console.VERBOSITY.debug = quiet, verbose, debug
+    for path in plugin or ():
+        add_file(path)
 
 
 app.command("restore")(restore.restore)
@@ -81,7 +89,17 @@ def _common_options_first(arguments: list[str]) -> list[str]:
     """Let the options that concern every command stand anywhere before ``--``."""
     end = arguments.index("--") if "--" in arguments else len(arguments)
     words = [part for word in arguments[:end] for part in _apart(word)]
-    return [*(word for word in words if word in _COMMON), *(w for w in words if w not in _COMMON), *arguments[end:]]
+    first: list[str] = []
+    others: list[str] = []
+    while words:
+        word = words.pop(0)
+        if word == _PLUGIN:
+            if not words:
+                raise UsageError("--plugin names no file", hint="--plugin FILE.py")
+            first += [word, words.pop(0)]
+        else:
+            (first if word in _COMMON or word.startswith(f"{_PLUGIN}=") else others).append(word)
+    return [*first, *others, *arguments[end:]]
 
 
 def _apart(word: str) -> list[str]:
@@ -111,6 +129,7 @@ def main() -> None:
     _open_closed_streams()
     leave_when_told()
     keep_freed_memory()
+    say_what_is_left_out()
     try:
         app(_common_options_first(sys.argv[1:]))
     except ImgrestoreError as problem:

@@ -95,7 +95,7 @@ def evaluate(
     from imgrestore.engine.prepare import prepare
     from imgrestore.evaluation.evaluate import baselines, classical_methods, standard_protocol
     from imgrestore.evaluation.report import Requirement
-    from imgrestore.metrics import METRICS, PROTOCOLS
+    from imgrestore.metrics import PROTOCOLS, all_metrics
 
     first = choose(model[0], scale)
     choices = labelled([first, *(choose(name, first.scale) for name in model[1:])])
@@ -110,7 +110,8 @@ def evaluate(
     if classical and not also:
         console.warn("--classical measures nothing here: its methods are for noise alone, or for a blur that is known")
     measured = (*baselines(factor), *also, *choices)
-    requirements = [Requirement.parse(text, tuple(METRICS), measured) for text in require or []]
+    metrics = tuple(all_metrics())
+    requirements = [Requirement.parse(text, metrics, measured) for text in require or []]
     checks = [(each, method) for each in requirements for method in each.checked(list(choices))]
 
     def ready(choice: Choice, **changes: object) -> Restorer:
@@ -122,7 +123,7 @@ def evaluate(
     def methods(pair: Pair) -> dict[str, Restore]:
         return {**baselines(factor), **(classical_methods(pair) if classical else {}), **ours}
 
-    report = _measure(methods, pairs, chosen, tuple(METRICS))
+    report = _measure(methods, pairs, chosen, metrics)
     name, made = folder.resolve().name, _made(first.entry.task, degrade or [], sigma)
     degraded, about = " ".join([f"degraded for {first.entry.task} x{factor}", *made]), " ".join([name, *made])
     if lq is not None:

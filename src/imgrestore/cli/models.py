@@ -9,9 +9,11 @@ import typer
 
 from imgrestore.cli import console
 from imgrestore.cli.options import Json
+from imgrestore.cli.plugins import with_origins
 from imgrestore.errors import WeightsError
 from imgrestore.files import content_hash
 from imgrestore.parts import registry
+from imgrestore.parts.plugins import PACKAGE, Source
 from imgrestore.weights.cards import Card, read_card, shipped, weights_folder
 from imgrestore.weights.catalogue import find
 
@@ -23,6 +25,7 @@ def list_models(json: Json = False) -> None:
     """List all models and weights with task, scales, licence and measured scores."""
     cards = {key: read_card(path) for key, path in shipped().items()}
     rows = [["model", "task", "scale", "weights", "PSNR", "unrestored", "measured on", "licence"]]
+    sources: list[Source] = []
     for entry in registry.models().values():
         own = {key: card for key, card in cards.items() if card.model == entry.name}
         if json:
@@ -43,12 +46,13 @@ def list_models(json: Json = False) -> None:
                     card.licence,
                 ]
             )
+        sources += [entry.source] * max(1, len(own))
         if not own:
             factors = ", ".join(f"{factor}x" for factor in entry.scales) or "any"
             needed = "to be trained" if entry.trained else "none needed"
             rows.append([entry.name, entry.task, factors, needed, "", "", "", entry.licence])
     if not json:
-        console.table(rows)
+        console.table(with_origins(rows, sources))
 
 
 @app.command()
@@ -57,7 +61,7 @@ def info(name: Annotated[str, typer.Argument(help="A model, or a .safetensors fi
     if name.endswith(".safetensors"):
         card = read_card(Path(name))
         cards = {(card.model, card.scale): card}
-        entry = registry.find_model(card.model)
+        entry = card.entry(Path(name))
     else:
         entry, available = find(name)
         cards = {key: read_card(path) for key, path in shipped().items() if path in available.values()}
@@ -66,6 +70,8 @@ def info(name: Annotated[str, typer.Argument(help="A model, or a .safetensors fi
         return
     console.result(f"{entry.name}: {entry.summary}")
     console.result(f"task {entry.task}; from {entry.paper or 'no paper'}")
+    if entry.source is not PACKAGE:
+        console.result(f"of the plugin {entry.source.name}")
     for (own, scale), card in cards.items():
         console.result(f"\n{own} {scale}x: {card.steps} steps on {card.device}, {card.licence}")
         console.result(f"  trained on {card.data}, recipe {card.recipe.get('name', '?')}, dimensions {card.dimensions}")
@@ -106,6 +112,7 @@ def _facts(entry: registry.ModelEntry, cards: dict[tuple[str, int], Card]) -> di
         "task": entry.task,
         "scales": list(entry.scales) or "any",
         "licence": entry.licence,
+        "from": entry.source.name,
         "paper": entry.paper,
         "weights": [
             {

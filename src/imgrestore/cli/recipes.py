@@ -9,18 +9,21 @@ from typing import Annotated
 import typer
 
 from imgrestore.cli import console
+from imgrestore.cli.plugins import with_origins
 from imgrestore.evaluation.papers import places
-from imgrestore.recipes import shipped_recipes
+from imgrestore.recipes import named_recipes
 
 app = typer.Typer(help="What can be trained.", no_args_is_help=True, rich_markup_mode=None)
 
 
 @app.command("list")
 def list_recipes() -> None:
-    """List the recipes that come with imgrestore."""
-    tables = {name: tomllib.loads(path.read_text(encoding="utf-8")) for name, path in shipped_recipes().items()}
+    """List the recipes that have names: those of imgrestore and of plugins."""
+    recipes = named_recipes()
+    tables = {name: tomllib.loads(path.read_text(encoding="utf-8")) for name, (path, _) in recipes.items()}
     rows = [[name, table.get("summary", ""), places().get(name, "")] for name, table in tables.items()]
-    console.table([["recipe", "trains", "paper, table and row"], *rows])
+    rows.insert(0, ["recipe", "trains", "paper, table and row"])
+    console.table(with_origins(rows, [source for _, source in recipes.values()]))
 
 
 @app.command()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import shlex
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from imgrestore.cli import console
+from imgrestore.cli import console, plugins
 from imgrestore.cli.options import Device, Json, parse_bytes
 from imgrestore.cli.signals import heeded
 from imgrestore.errors import UsageError
+from imgrestore.parts.plugins import how_to_add
+from imgrestore.weights.cards import read_card
 
 if TYPE_CHECKING:
     from imgrestore.recipes.recipe import Recipe
@@ -94,7 +96,7 @@ def train(
     again += ["--resume", "--device", device, "--cache", cache]
     again += ["--max-minutes", f"{max_minutes:g}"] if max_minutes < math.inf else []
     again += ["--workers", str(workers)] if workers is not None else []
-    again += ["--tensorboard"] * tensorboard + ["--json"] * json
+    again += ["--tensorboard"] * tensorboard + ["--json"] * json + plugins.options()
     console.say(f"  {shlex.join([*launcher(), *again])}")
     raise typer.Exit(128 + stop.number if stop.number else 0)
 
@@ -107,8 +109,21 @@ def _chosen(recipe: str | None, changes: list[str], run: Path | None, resume: bo
         raise UsageError("no recipe to train", hint="--recipe NAME; imgrestore recipes list shows them")
     if recipe is None and run is not None and not (run / "recipe.toml").is_file():
         raise UsageError(f"{run}: holds no run to resume", hint="--recipe NAME begins one")
-    chosen = load_recipe(recipe or str(run / "recipe.toml" if run else ""), changes)
+    try:
+        chosen = load_recipe(recipe or str(run / "recipe.toml" if run else ""), changes)
+    except UsageError as problem:
+        if resume and run is not None and (missing := _missing(run)):
+            raise UsageError(str(problem), hint=how_to_add(missing)) from None
+        raise
     return chosen, run or Path("runs") / chosen.name
+
+
+def _missing(run: Path) -> Sequence[str]:
+    """Return the plugins that a run began with and that are not here."""
+    from imgrestore.training.run import LATEST
+
+    weights = run / LATEST
+    return read_card(weights).missing if weights.is_file() else ()
 
 
 def _run(recipe: Recipe, data: Path, folder: Path, options: Any, stop: _Stop, json: bool) -> bool:

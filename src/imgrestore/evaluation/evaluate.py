@@ -29,7 +29,7 @@ from imgrestore.evaluation.classical import told
 from imgrestore.evaluation.report import Report, Score
 from imgrestore.image import scaled_size
 from imgrestore.image.resampling import resize
-from imgrestore.metrics import METRICS, Protocol
+from imgrestore.metrics import METRICS, Protocol, all_metrics
 from imgrestore.parts.part import check
 from imgrestore.recipes.files import toml_value
 
@@ -245,17 +245,18 @@ def evaluate(
         methods: By the names tables use.
         pairs: What to measure on.
         protocol: See :data:`imgrestore.metrics.PROTOCOLS`; its border is the pair's scale.
-        metrics: Names of :data:`imgrestore.metrics.METRICS`.
+        metrics: Names of metrics; see :func:`imgrestore.metrics.all_metrics`.
 
     Yields:
         One score per pair, method and metric.
     """
+    known = all_metrics()
     for pair in pairs:
         lq, gt = pair.load()
         for method, restore in methods.items():
             restored = restore(lq)
             for metric in metrics:
-                value = METRICS[metric](restored, gt, protocol, pair.scale)
+                value = known[metric](restored, gt, protocol, pair.scale)
                 yield Score(method, pair.name, metric, value)
 
 

@@ -5,6 +5,6 @@
 which of them a paper takes and how; :mod:`~imgrestore.metrics.codes` looks at compact codes.
 """
 
-from imgrestore.metrics.protocols import METRICS, PROTOCOLS, SMALLEST_SIDES, Protocol, ms_ssim, psnr, ssim
+from imgrestore.metrics.protocols import METRICS, PROTOCOLS, SMALLEST_SIDES, Protocol, all_metrics, ms_ssim, psnr, ssim
 
-__all__ = ["METRICS", "PROTOCOLS", "SMALLEST_SIDES", "Protocol", "ms_ssim", "psnr", "ssim"]
+__all__ = ["METRICS", "PROTOCOLS", "SMALLEST_SIDES", "Protocol", "all_metrics", "ms_ssim", "psnr", "ssim"]

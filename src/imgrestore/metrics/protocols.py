@@ -7,6 +7,7 @@ border of protocol ``y`` is not cropped from images that consist of nothing else
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 import numpy as np
@@ -15,6 +16,9 @@ from numpy.typing import NDArray
 from pytorch_msssim import ms_ssim as _ms_ssim
 from skimage.metrics import mean_squared_error, structural_similarity
 from torch import Tensor
+
+from imgrestore.parts import registry
+from imgrestore.parts.registry import register_metric
 
 Protocol = Literal["y", "rgb"]
 
@@ -28,6 +32,7 @@ _SSIM_WINDOW = 11
 _MS_SSIM_SIDE = (_SSIM_WINDOW - 1) * 2**4 + 1
 
 
+@register_metric
 def psnr(restored: Tensor, gt: Tensor, protocol: Protocol = "rgb", border: int = 0) -> float:
     """Return the peak signal-to-noise ratio in dB (peak 255; infinity for identical images).
 
@@ -42,6 +47,7 @@ def psnr(restored: Tensor, gt: Tensor, protocol: Protocol = "rgb", border: int =
     return math.inf if error == 0 else 10 * math.log10(255**2 / error)
 
 
+@register_metric
 def ssim(restored: Tensor, gt: Tensor, protocol: Protocol = "rgb", border: int = 0) -> float:
     """Return the structural similarity: Gaussian window of 11 pixels, sigma 1.5, mean over pixels and channels.
 
@@ -54,6 +60,7 @@ def ssim(restored: Tensor, gt: Tensor, protocol: Protocol = "rgb", border: int =
     return float(structural_similarity(a, b, data_range=255, channel_axis=-1, **options))  # type: ignore[no-untyped-call]
 
 
+@register_metric
 def ms_ssim(restored: Tensor, gt: Tensor, protocol: Protocol = "rgb", border: int = 0) -> float:
     """Return the multi-scale structural similarity over five scales.
 
@@ -70,8 +77,16 @@ def ms_ssim(restored: Tensor, gt: Tensor, protocol: Protocol = "rgb", border: in
 SMALLEST_SIDES = {"psnr": 1, "ssim": _SSIM_WINDOW, "ms_ssim": _MS_SSIM_SIDE}
 """Shorter side, in pixels, of the smallest images on which each metric exists."""
 
-METRICS = {"psnr": psnr, "ssim": ssim, "ms_ssim": ms_ssim}
-"""All metrics by name."""
+Metric = Callable[[Tensor, Tensor, Protocol, int], float]
+"""Takes the restored image, its ground truth, the protocol and the border, as :func:`psnr` does."""
+
+METRICS: Mapping[str, Metric] = {"psnr": psnr, "ssim": ssim, "ms_ssim": ms_ssim}
+"""Our own metrics by name."""
+
+
+def all_metrics() -> Mapping[str, Metric]:
+    """Return our own metrics and those of plugins by name."""
+    return {**METRICS} | {name: metric for name, metric in registry.loaded("metric").items() if name not in METRICS}
 
 
 def _prepare(

@@ -28,7 +28,7 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError
 
-from imgrestore.errors import RecipeError, UnknownNameError, nearest
+from imgrestore.errors import PluginError, RecipeError, UnknownNameError, nearest
 from imgrestore.parts import registry
 
 __all__ = ["Field", "Part", "Range", "RecipeTable", "SerializeAsAny", "check", "model_validator", "within"]
@@ -78,7 +78,10 @@ class Part(RecipeTable):
             part = registry.find(cls.group, str(kind).replace("_", "-"))
         except UnknownNameError as error:
             raise _failure(cls, "kind", "no_kind", f"{error} ({error.hint})", kind) from None
-        found: Self = part.load().model_validate(table)
+        definition = part.load()
+        if not (isinstance(definition, type) and issubclass(definition, cls)):
+            raise PluginError(f"{part.kind} {part.name} of {part.place} is no {cls.__name__}")
+        found: Self = definition.model_validate(table)
         return found
 
     @model_serializer(mode="wrap")

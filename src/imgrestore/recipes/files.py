@@ -9,7 +9,7 @@ from typing import Any
 
 from imgrestore.errors import RecipeError, UnknownNameError, nearest
 from imgrestore.parts import registry
-from imgrestore.recipes import shipped_recipes
+from imgrestore.recipes import named_recipes
 from imgrestore.recipes.tables import TrainingTable, ValidationTable
 
 Table = dict[str, Any]
@@ -45,8 +45,8 @@ def read_table(name: str, seen: tuple[Path, ...] = ()) -> Table:
 
 
 def _is_file_name(parent: str, beside: Path) -> bool:
-    """Return whether ``extends`` names a file that stands beside the recipe, rather than a shipped recipe."""
-    return beside.suffix == ".toml" and parent not in shipped_recipes() and beside.is_file()
+    """Return whether ``extends`` names a file that stands beside the recipe, rather than a recipe that has a name."""
+    return beside.suffix == ".toml" and parent not in named_recipes() and beside.is_file()
 
 
 def merge(base: Table, changes: Table) -> Table:
@@ -145,9 +145,9 @@ def _home(key: str, table: Table) -> str:
 
 
 def _locate(name: str) -> Path:
-    shipped = shipped_recipes()
-    if name in shipped:
-        return shipped[name]
+    named = named_recipes()
+    if name in named:
+        return named[name][0]
     path = Path(name)
     if path.suffix == ".toml" or path.is_file():
         if not path.is_file():
@@ -156,4 +156,4 @@ def _locate(name: str) -> Path:
             raise RecipeError(f"{name}: recipes are TOML files", hint="rename it to end in .toml")
         return path
     beside = [str(path.with_suffix(".toml"))] if path.with_suffix(".toml").is_file() else []
-    raise UnknownNameError("recipe", name, [*shipped, *beside])
+    raise UnknownNameError("recipe", name, [*named, *beside])

@@ -8,7 +8,7 @@ settings. Loading a recipe runs no code and reads no file but recipes.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,7 +22,9 @@ from imgrestore.errors import RecipeError
 from imgrestore.losses.contract import Loss
 from imgrestore.optimization.optimizers import Adam, Optimizer
 from imgrestore.optimization.schedules import Constant, Schedule
-from imgrestore.parts.part import Field, RecipeTable, SerializeAsAny, check, model_validator
+from imgrestore.parts import registry
+from imgrestore.parts.part import Field, Part, RecipeTable, SerializeAsAny, check, model_validator
+from imgrestore.parts.plugins import PACKAGE
 from imgrestore.recipes.files import override, read_table
 from imgrestore.recipes.tables import TrainingTable, ValidationTable
 from imgrestore.weights.storage import complete_dimensions
@@ -94,6 +96,14 @@ class Recipe(RecipeTable):
         """How many times the model enlarges."""
         return int(self.model.get("scale", 1))
 
+    @property
+    def plugins(self) -> dict[str, str]:
+        """Parts that come from plugins, as ``"loss my-loss"``, and what each is from."""
+        used = [("model", self.model_name), *((part.group, part.kind) for part in _parts(self))]
+        entries = [registry.find(*each) for each in sorted(set(used))]
+        outside = [entry for entry in entries if entry.source is not PACKAGE]
+        return {f"{entry.kind} {entry.name}": entry.source.label for entry in outside}
+
     def to_table(self) -> dict[str, Any]:
         """Return the whole recipe as plain values, every setting spelled out."""
         return self.model_dump(mode="json", exclude_none=True)
@@ -107,11 +117,22 @@ class Recipe(RecipeTable):
         return json.dumps({**self.to_table(), "summary": ""}, sort_keys=True)
 
 
+def _parts(value: object) -> Iterator[Part]:
+    """Give all parts of a recipe's value, those inside of others too."""
+    if isinstance(value, Part):
+        yield value
+    if isinstance(value, RecipeTable):
+        value = tuple(getattr(value, name) for name in type(value).model_fields)
+    if isinstance(value, tuple):
+        for each in value:
+            yield from _parts(each)
+
+
 def load_recipe(name: str, overrides: Sequence[str] = ()) -> Recipe:
     """Read and check a recipe.
 
     Args:
-        name: Name of a shipped recipe, or the path of a TOML file.
+        name: Name of a recipe, or the path of a TOML file.
         overrides: Changes such as ``steps=1000``, ``optimizer.learning_rate=2e-4`` or ``loss.0.weight=2``; see
             :func:`imgrestore.recipes.files.override`.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import itertools
 import types
+from collections.abc import Callable
 from typing import Any, get_args, get_type_hints
 
 from imgrestore.parts import registry
@@ -24,9 +25,10 @@ def recipe_schema() -> Schema:
     schema = Recipe.model_json_schema()
     definitions = schema.setdefault("$defs", {})
     for group in ("degradation", "loss", "dataset", "optimizer", "schedule"):
-        parts = {name: _part(group, name, definitions) for name in registry.entries(group)}
+        parts = {name: _part(group, name, part, definitions) for name, part in registry.loaded(group).items()}
         definitions[group] = _by_kind(parts, required=group in ("degradation", "loss"))
-    models = {name: _model(name, entry) for name, entry in registry.models().items() if entry.trained}
+    builders = {name: builder for name, builder in registry.loaded("model").items() if registry.models()[name].trained}
+    models = {name: _model(name, builder) for name, builder in builders.items()}
     definitions["model"] = _by_kind(models, required=False)
     lengths = itertools.combinations(("steps", "epochs", "minutes"), 2)
     definitions["TrainingTable"]["allOf"] = [{"not": {"required": list(pair)}} for pair in lengths]
@@ -60,18 +62,15 @@ def _filled(node: Any) -> Any:
     return {key: _filled(value) for key, value in node.items()}
 
 
-def _part(group: str, name: str, definitions: Schema) -> Schema:
-    entry = registry.find(group, name)
-    part: type[Part] = entry.load()
+def _part(group: str, name: str, part: type[Part], definitions: Schema) -> Schema:
     schema = part.model_json_schema()
     definitions |= schema.pop("$defs", {})
     schema["properties"] = {"kind": {"const": name}, **schema["properties"]}
-    schema["description"] = entry.summary
+    schema["description"] = registry.find(group, name).summary
     return schema
 
 
-def _model(name: str, entry: registry.ModelEntry) -> Schema:
-    builder = entry.load()
+def _model(name: str, builder: Callable[..., Any]) -> Schema:
     hints = get_type_hints(builder)
     dimensions = {
         key: {"default": parameter.default, **_dimension(hints[key])}
@@ -80,7 +79,7 @@ def _model(name: str, entry: registry.ModelEntry) -> Schema:
     return {
         "type": "object",
         "title": name,
-        "description": entry.summary,
+        "description": registry.find_model(name).summary,
         "properties": {"kind": {"const": name}, **dimensions},
         "additionalProperties": False,
     }

@@ -32,6 +32,9 @@ from imgrestore.weights.storage import save_weights
 
 Record = dict[str, Any]
 
+LATEST = "latest.safetensors"
+"""Name of the weights at the last checkpoint."""
+
 
 @dataclass(frozen=True)
 class Run:
@@ -63,7 +66,7 @@ class Run:
     @property
     def latest(self) -> Path:
         """Weights at the last checkpoint."""
-        return self.folder / "latest.safetensors"
+        return self.folder / LATEST
 
     @property
     def best(self) -> Path:
@@ -131,5 +134,6 @@ class Run:
             version=__version__,
             steps=steps,
             device=describe_device(step.device),
+            plugins=step.recipe.plugins,
         )
         save_weights(path, step.result.state_dict(), card)

@@ -15,7 +15,10 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
-from imgrestore.errors import WeightsError
+from imgrestore.errors import WeightsError, nearest
+from imgrestore.parts import registry
+from imgrestore.parts.plugins import how_to_add
+from imgrestore.parts.registry import ModelEntry
 
 METADATA_KEY = "imgrestore"
 _LONGEST_HEADER = 16 * 2**20
@@ -38,6 +41,8 @@ class Card:
         minutes: Wall-clock time of the training's steps, or None if not recorded: training notes it in the run's log
             and not here, so that equal runs end in equal files.
         bf16_loss_db: PSNR lost by bfloat16 arithmetic against float32, or None if not measured.
+        plugins: The parts of the recipe that came from plugins, as ``"model my-net"``, and what each was from: a
+            distribution with its version, or the name of a file. Nothing is ever loaded because of it.
     """
 
     model: str
@@ -51,11 +56,34 @@ class Card:
     scores: list[dict[str, Any]] = field(default_factory=list)
     minutes: float | None = None
     bf16_loss_db: float | None = None
+    plugins: dict[str, str] = field(default_factory=dict)
 
     @property
     def scale(self) -> int:
         """Enlargement factor of the weights."""
         return int(self.dimensions.get("scale", 1))
+
+    @property
+    def missing(self) -> list[str]:
+        """The plugins that it names and some part of which is not here."""
+        parts = ((*part.partition(" ")[::2], str(plugin)) for part, plugin in self.plugins.items())
+        return sorted({plugin for kind, name, plugin in parts if not registry.known(kind, name)})
+
+    def entry(self, path: Path) -> ModelEntry:
+        """Return the model that the weights are for.
+
+        Args:
+            path: The weights file, for the message.
+
+        Raises:
+            WeightsError: There is no such model here.
+        """
+        if not registry.known("model", self.model):
+            close = "" if self.plugins else nearest(self.model, registry.models())
+            raise WeightsError(
+                f"{path}: belongs to the model {self.model!r}, which is not here{close}", hint=how_to_add(self.missing)
+            )
+        return registry.find_model(self.model)
 
     def scores_with(self, score: dict[str, Any]) -> list[dict[str, Any]]:
         """Return the scores with one more, which takes the place of an earlier one on the same data and protocol."""

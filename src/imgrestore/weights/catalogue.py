@@ -129,8 +129,7 @@ def choose(model: str, scale: float | None = None) -> Choice:
         return choose(last, scale).after(choose(first))
     if path.suffix == ".safetensors":
         card = read_card(path)
-        entry = registry.find_model(card.model)
-        return _at_scale(entry, {card.scale: path}, scale, card.scale)
+        return _at_scale(card.entry(path), {card.scale: path}, scale, card.scale)
     if path.suffix in _PICKLED or (path.suffix and path.is_file()):
         raise WeightsError(
             f"{model}: only weights in the safetensors format are read",

@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from imgrestore.errors import RecipeError, WeightsError, nearest
+from imgrestore.errors import PluginError, RecipeError, WeightsError, nearest
 from imgrestore.files import write_atomically
 from imgrestore.models.contract import RestorationModel
 from imgrestore.parts.registry import find_model
@@ -36,7 +36,8 @@ def complete_dimensions(name: str, dimensions: dict[str, Any], where: str = "mod
     """
     entry = find_model(name)
     builder = entry.load()
-    types = {key: kind for key, kind in get_type_hints(builder).items() if key != "return"}
+    with entry.running():
+        types = {key: kind for key, kind in get_type_hints(builder).items() if key != "return"}
     for key, value in dimensions.items():
         if key not in types:
             raise RecipeError(f"unknown key '{where}.{key}'{nearest(key, types)}")
@@ -52,14 +53,19 @@ def complete_dimensions(name: str, dimensions: dict[str, Any], where: str = "mod
             raise RecipeError(f"'{where}.{key}' must be positive, got {value!r}")
     defaults = {key: parameter.default for key, parameter in inspect.signature(builder).parameters.items()}
     complete = defaults | dimensions
-    if entry.scales and complete["scale"] not in entry.scales:
-        raise RecipeError(f"'{where}.scale' of {name} must be one of {entry.scales}, got {complete['scale']}")
+    scale = complete.get("scale", 1)
+    if entry.scales and scale not in entry.scales:
+        raise RecipeError(f"'{where}.scale' of {name} must be one of {entry.scales}, got {scale}")
     return complete
 
 
 def build(name: str, dimensions: dict[str, Any]) -> RestorationModel:
     """Build a network with fresh numbers; see :func:`complete_dimensions`."""
-    model: RestorationModel = find_model(name).load()(**complete_dimensions(name, dimensions))
+    entry, complete = find_model(name), complete_dimensions(name, dimensions)
+    with entry.running():
+        model = entry.load()(**complete)
+    if not isinstance(model, RestorationModel):
+        raise PluginError(f"model {name} of {entry.place} builds no RestorationModel")
     return model
 
 
@@ -76,9 +82,11 @@ def load_weights(path: Path) -> tuple[RestorationModel, Card]:
         The network in evaluation mode on the CPU, and its card.
 
     Raises:
-        WeightsError: The file is damaged, does not fit the model it names, or holds NaN or infinity.
+        WeightsError: The file is damaged, does not fit the model it names, holds NaN or infinity, or there is no such
+            model here.
     """
     card = read_card(path)
+    card.entry(path)
     try:
         model = build(card.model, card.dimensions)
     except RecipeError as error:

@@ -1,0 +1,3 @@
+"""Parts for soft-focus photos, as an example of a plugin."""
+
+RECIPES = "recipes"
