@@ -16,7 +16,7 @@ from PIL import Image as PillowImage
 from typer.testing import CliRunner
 
 import processes
-from imgrestore.batch.jobs import Job
+from imgrestore.batch.job import Job
 from imgrestore.batch.manifest import MANIFEST
 from imgrestore.cli.app import app
 from imgrestore.cli.outcome import resuming

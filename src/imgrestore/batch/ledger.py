@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from imgrestore.batch.jobs import STREAM, Job
+from imgrestore import __version__
+from imgrestore.batch.inputs import STREAM
+from imgrestore.batch.job import Job
 from imgrestore.batch.manifest import Entry, Manifest, fingerprint
 from imgrestore.codecs.refusals import reading
 from imgrestore.errors import ExistsError, ImgrestoreError
 from imgrestore.files import content_hash
+from imgrestore.provenance.setting import Decides
+from imgrestore.weights.catalogue import Choice, Remedies
 
 
 @dataclass(frozen=True)
@@ -32,22 +36,24 @@ class Split:
 
 
 class Ledger:
-    """The manifest of one batch: it knows which parameters and weights the outputs come from."""
+    """The manifest of one batch: it knows which model, weights and settings the outputs come from."""
 
-    def __init__(self, folder: Path, parameters: Mapping[str, Any], weights: str) -> None:
+    def __init__(self, folder: Path, choice: Choice | Remedies) -> None:
         """Read the manifest of a folder.
 
         Args:
             folder: The output folder.
-            parameters: Everything but the input and the weights that decides what the outputs are.
-            weights: SHA-256 of the weights file, or empty for a model without.
+            choice: The model, or those among which each image's damage decides.
 
         Raises:
             OutputError: The manifest cannot be read.
         """
         self.manifest = Manifest(folder)
-        self._parameters = dict(parameters)
-        self._weights = weights or None
+        self._scale = choice.scale
+        self._model: dict[str, Any] = {"version": __version__, "model": choice.name}
+        if isinstance(choice, Choice):
+            self._model |= {"model": choice.model, "network_scale": choice.network_scale}
+        self._weights = choice.sha256 or None
 
     def split(self, jobs: Sequence[Job], *, retry_failed: bool, overwrite: bool) -> Split:
         """Tell the jobs that are done from those to do.
@@ -122,8 +128,7 @@ class Ledger:
             self.manifest.append(replace(Entry("failed", source), **_failure(error)))
 
     def _blank(self, job: Job) -> Entry:
-        own = {"format": job.form.name, "width": job.width, "height": job.height}
-        parameters = fingerprint(self._parameters | own)
+        parameters = fingerprint(self._model | job.settings.deciding(Decides.PIXELS, Decides.FILE, changed=True))
         return Entry("writing", _source(job), parameters=parameters, weights=self._weights, output=self._output(job))
 
     def _output(self, job: Job) -> str:
@@ -132,7 +137,7 @@ class Ledger:
     def _matches(self, job: Job, entry: Entry) -> bool:
         """Return whether an entry is about this input as it is now, these parameters and these weights."""
         now = self._blank(job)
-        if (entry.parameters, entry.weights) != (now.parameters, now.weights):
+        if entry.weights != now.weights or entry.parameters not in (now.parameters, self._of_all_options(job)):
             return False
         try:
             size, mtime = _stamp(job)
@@ -143,6 +148,19 @@ class Ledger:
             return entry.sha256 is not None and identity(job)[2] == entry.sha256
         except OSError:
             return False
+
+    def _of_all_options(self, job: Job) -> str:
+        """Return the fingerprint that version 0.1.0 wrote at first: of all options, whatever the output heeds."""
+        asked = job.settings
+        names = ("crop", "depth", "background", "quality", "subsampling", "lossless", "strength", "precision")
+        same = ("width", "height", "format")
+        renamed = {
+            "scale": self._scale,
+            "reading": [asked.allow_damaged, asked.first_frame],
+            "strip": asked.strip_metadata,
+            "no_stamp": not asked.stamp,
+        }
+        return fingerprint(self._model | {name: getattr(asked, name) for name in (*names, *same)} | renamed)
 
     def _check_strangers(self, jobs: Sequence[Job]) -> None:
         there = [(job.destination, self._stranger(job)) for job in jobs if job.destination.exists()]

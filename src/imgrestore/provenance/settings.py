@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from imgrestore.errors import InputError, UsageError
 from imgrestore.provenance import values
@@ -41,9 +41,9 @@ def _heeded(name: str) -> Callable[[Settings], bool]:
 class Settings:
     """What a result is like, and how it is computed.
 
-    Values may be given as people write them (``crop="0,0,64,64"``, ``background="white"``, ``memory="2G"``), and are
-    checked. None and ``"auto"`` leave a choice open: what was asked for is :meth:`settled` for each image before the
-    first pixel, and those :meth:`in_use` for its result say how it was computed, too.
+    Values may be given as people write them (``crop="0,0,64,64"``, ``background="white"``, ``memory="2G"``; :meth:`of`
+    says so to type checkers), and are checked. None and ``"auto"`` leave a choice open: what was asked for is
+    :meth:`settled` for each image before the first pixel, and :meth:`in_use` says how its result was computed, too.
     """
 
     scale: float | None = field(
@@ -177,6 +177,15 @@ class Settings:
             if value is not None:
                 object.__setattr__(self, name, setting.read(name, value))
 
+    @classmethod
+    def of(cls, **written: Any) -> Self:
+        """Return the settings that these values make, as people write them.
+
+        Raises:
+            UsageError: A value is none that its setting can have.
+        """
+        return cls(**written)
+
     @property
     def target(self) -> Target:
         """How large results are to be, in settings as they were asked for.
@@ -224,7 +233,7 @@ class Settings:
         memory = {} if self.memory is None else {"memory": self.memory}
         return {name: getattr(self, name) for name in ("device", "precision", "tile", "strength")} | memory
 
-    def settled(self, *, scale: float, size: tuple[int, int], format: str) -> Settings:
+    def settled(self, *, scale: float, size: tuple[int, int], format: str) -> Self:
         """Return the settings of one image, before it is computed.
 
         Args:
@@ -235,7 +244,7 @@ class Settings:
         width, height = size
         return replace(self, scale=scale, width=width, height=height, max_side=None, min_side=None, format=format)
 
-    def in_use(self, *, device: str, precision: str, tile: tuple[int, int] | None) -> Settings:
+    def in_use(self, *, device: str, precision: str, tile: tuple[int, int] | None) -> Self:
         """Return the settings of one image, once they are known in full.
 
         Args:
@@ -262,7 +271,7 @@ class Settings:
         return table
 
     @classmethod
-    def of_stamp(cls, table: Mapping[str, Any], name: str) -> Settings:
+    def of_stamp(cls, table: Mapping[str, Any], name: str) -> Self:
         """Return the settings in use of a result, as its stamp states them; other entries are passed over.
 
         What the stamp does not state has its default: it was made before there was such a setting.
