@@ -102,7 +102,6 @@ def test_what_has_changed_is_done_again(photos: Path) -> None:
         ["--strength", "0.5"],
         ["--scale", "3"],
         ["--model", "lanczos"],
-        ["--quality", "50"],
         ["--depth", "16"],
         ["--background", "white"],
         ["--allow-damaged"],

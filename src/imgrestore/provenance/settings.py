@@ -1,7 +1,8 @@
 """Everything that decides a result besides its input and the model: named, typed and explained once. No torch.
 
 The command line, Python, each job, the stamp, the manifest and the dry run take what they need from here. A new setting
-is a field of :class:`Settings`, the code that heeds it, and a line of docs/cli.md.
+takes four edits: a field of :class:`Settings`, an attribute of what heeds it (``Restorer``, ``Conversion``,
+``ReadOptions`` or ``SaveOptions``, by the same name), the code there, and a row of the table in docs/cli.md.
 """
 
 from __future__ import annotations
@@ -83,7 +84,12 @@ class Settings:
     strength: float = field(
         default=1.0,
         metadata=about(
-            "0 leaves the photo as it is, 1 is the full effect.", Decides.PIXELS, values.NUMBER, least=0, most=1
+            "0 leaves the photo as it is, 1 is the full effect.",
+            Decides.PIXELS,
+            values.NUMBER,
+            least=0,
+            most=1,
+            engine=True,
         ),
     )
     format: str | None = field(
@@ -141,7 +147,8 @@ class Settings:
         default=True, metadata=about("Leave out the note of how the result was made.", Decides.FILE, values.FLAG)
     )
     device: str = field(
-        default="auto", metadata=about("auto, cpu, cuda or cuda:N.", Decides.ROUNDING, values.DEVICE, settled=True)
+        default="auto",
+        metadata=about("auto, cpu, cuda or cuda:N.", Decides.ROUNDING, values.DEVICE, settled=True, engine=True),
     )
     precision: str = field(
         default="auto",
@@ -151,18 +158,27 @@ class Settings:
             values.TEXT,
             among=("auto", "fp32", "bf16", "fp16"),
             settled=True,
+            engine=True,
         ),
     )
     tile: tuple[int, int] | None = field(
         default=None,
         metadata=about(
-            "Side of a tile in input pixels; chosen from --memory.", Decides.ROUNDING, values.TILE, where=_rounds
+            "Side of a tile in input pixels; chosen from --memory.",
+            Decides.ROUNDING,
+            values.TILE,
+            where=_rounds,
+            engine=True,
         ),
     )
     memory: int | None = field(
         default=None,
         metadata=about(
-            "Budget for image data, such as 800M or 2G; 1G by default.", Decides.NOTHING, values.MEMORY, least=1
+            "Budget for image data, such as 800M or 2G; 1G by default.",
+            Decides.NOTHING,
+            values.MEMORY,
+            least=1,
+            engine=True,
         ),
     )
 
@@ -230,8 +246,8 @@ class Settings:
     @property
     def computing(self) -> dict[str, Any]:
         """How results are computed, as arguments of :func:`imgrestore.engine.prepare.prepare`."""
-        memory = {} if self.memory is None else {"memory": self.memory}
-        return {name: getattr(self, name) for name in ("device", "precision", "tile", "strength")} | memory
+        taken = {name: getattr(self, name) for name, setting in known(self).items() if setting.engine}
+        return {name: value for name, value in taken.items() if value is not None}
 
     def settled(self, *, scale: float, size: tuple[int, int], format: str) -> Self:
         """Return the settings of one image, before it is computed.
