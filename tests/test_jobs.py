@@ -5,7 +5,7 @@ import pytest
 from PIL import Image as PillowImage
 
 from imgrestore.batch.inputs import STREAM
-from imgrestore.batch.manifest import Entry, Manifest
+from imgrestore.batch.manifest import Attempt, Manifest
 from imgrestore.batch.names import Template
 from imgrestore.batch.plan import plan
 from imgrestore.batch.request import Request
@@ -67,7 +67,7 @@ def test_what_the_manifest_knows_is_no_original(here: Path) -> None:
     with pytest.raises(UsageError, match="would both be written"):
         destinations("d", output=folder, settings=Settings(format="jpeg"), overwrite=True)
     manifest = Manifest(folder)
-    manifest.append(Entry("done", str(folder / "a.png"), output="a.jpg"))
+    manifest.append(Attempt("done", str(folder / "a.png"), output="a.jpg"))
     manifest.close()
     assert destinations("d", output=folder, settings=Settings(format="jpeg"), overwrite=True) == ["d/a.jpg"]
 

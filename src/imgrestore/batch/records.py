@@ -8,7 +8,7 @@ from typing import Any
 
 from imgrestore.automatic.treatment import Treatment
 from imgrestore.batch.job import Job
-from imgrestore.batch.manifest import Entry
+from imgrestore.batch.manifest import Attempt
 from imgrestore.errors import ImgrestoreError, InputError
 from imgrestore.provenance.setting import Decides
 from imgrestore.provenance.settings import Settings
@@ -96,6 +96,11 @@ def computed(job: Job, label: str | None, used: Settings) -> Record:
     return replace(done(job, label), **how, settings=_deciding(used))
 
 
+def copied(job: Job) -> Record:
+    """Return the record of an input that was taken as it is."""
+    return replace(done(job, None), settings=None)
+
+
 def failed(name: str, error: ImgrestoreError, label: str | None = None) -> Record:
     """Return the record of an input that could not be restored."""
     trace = "".join(traceback.format_exception(error))
@@ -103,10 +108,10 @@ def failed(name: str, error: ImgrestoreError, label: str | None = None) -> Recor
     return replace(record, error_code=error.code, error=str(error), hint=error.hint or None)
 
 
-def failed_before(job: Job, entry: Entry, label: str) -> Record:
+def failed_before(job: Job, attempt: Attempt, label: str) -> Record:
     """Return the record of an input that failed in an earlier run."""
-    error = InputError(f"{entry.error} (an earlier run)", hint="--retry-failed tries it again")
-    return replace(failed(job.name, error, label), error_code=entry.error_code or error.code)
+    error = InputError(f"{attempt.error} (an earlier run)", hint="--retry-failed tries it again")
+    return replace(failed(job.name, error, label), error_code=attempt.error_code or error.code)
 
 
 def skipped(job: Job, label: str) -> Record:

@@ -16,9 +16,9 @@ from pathlib import Path
 from imgrestore.batch.inputs import STREAM
 from imgrestore.batch.job import Job
 from imgrestore.batch.ledger import Ledger, identity
-from imgrestore.batch.manifest import Entry
+from imgrestore.batch.manifest import Attempt
 from imgrestore.batch.methods import Method
-from imgrestore.batch.records import Record, computed, done, failed, left, treated
+from imgrestore.batch.records import Record, computed, copied, failed, left, treated
 from imgrestore.codecs import open_image, write_image
 from imgrestore.codecs.headers import open_bytes
 from imgrestore.codecs.refusals import reading
@@ -58,48 +58,55 @@ def run(
         remove_leftovers(folder)
     for job in jobs:
         return_freed_memory()
-        began = time.monotonic()
-        so_far = 0
-        entry: Entry | None = None
-        method: Method | None = None
+        yield _ended(job, method_of, label, advance, ledger)
 
-        def count(pixels: int) -> None:
-            nonlocal so_far
-            so_far += pixels
-            advance(pixels)
 
-        try:
-            entry = ledger.open_entry(job) if ledger is not None else None
-            method = method_of(job)
-            if not method.written:
-                advance(job.pixels)
-                yield replace(left(job, method.treatment), seconds=_since(began), said=method.said)
-                continue
-            warnings = _restore(job, method, count, ledger, entry)
-        except BrokenPipeError:
-            raise  # nobody reads the results any more
-        except Exception as error:  # whatever is wrong with one image, or with our code for it, ends no batch
-            advance(job.pixels - so_far)
-            seconds = _since(began)
-            problem = _as_problem(job, error)
-            unwritten = noted(partial(ledger.failed, job, entry, problem, seconds)) if ledger is not None else ()
-            record = replace(
-                failed(job.name, problem, method.name if method is not None else label),
-                input_width=job.header.width,
-                input_height=job.header.height,
-                seconds=seconds,
-                warnings=unwritten,
-                trace="".join(traceback.format_exception(error)),
-            )
-            yield treated(record, method.treatment, method.said) if method is not None else record
-            continue
-        seconds = _since(began)
-        unwritten = noted(partial(ledger.done, job, entry, seconds)) if ledger is not None and entry is not None else ()
-        restorer = method.restorer
-        as_it_is = replace(done(job, None), settings=None)
-        record = computed(job, method.name, _used(job, restorer)) if restorer is not None else as_it_is
-        record = replace(record, seconds=seconds, warnings=tuple(dict.fromkeys((*warnings, *unwritten))))
-        yield treated(record, method.treatment, method.said)
+def _ended(
+    job: Job,
+    method_of: Callable[[Job], Method],
+    label: str,
+    advance: Callable[[int], None],
+    ledger: Ledger | None,
+) -> Record:
+    """Restore one image and return how that ended."""
+    began = time.monotonic()
+    so_far = 0
+    attempt: Attempt | None = None
+    method: Method | None = None
+
+    def count(pixels: int) -> None:
+        nonlocal so_far
+        so_far += pixels
+        advance(pixels)
+
+    try:
+        attempt = ledger.begin(job) if ledger is not None else None
+        method = method_of(job)
+        if not method.written:
+            advance(job.pixels)
+            return replace(left(job, method.treatment), seconds=_since(began), said=method.said)
+        warnings = _restore(job, method, count, ledger, attempt)
+    except BrokenPipeError:
+        raise  # nobody reads the results any more
+    except Exception as error:  # whatever is wrong with one image, or with our code for it, ends no batch
+        advance(job.pixels - so_far)
+        seconds, problem = _since(began), _as_problem(job, error)
+        unwritten = noted(partial(ledger.failed, job, attempt, problem, seconds)) if ledger is not None else ()
+        record = replace(
+            failed(job.name, problem, method.name if method is not None else label),
+            input_width=job.header.width,
+            input_height=job.header.height,
+            seconds=seconds,
+            warnings=unwritten,
+            trace="".join(traceback.format_exception(error)),
+        )
+        return treated(record, method.treatment, method.said) if method is not None else record
+    seconds = _since(began)
+    unwritten = noted(partial(ledger.done, job, attempt, seconds)) if ledger is not None and attempt is not None else ()
+    used = _used(job, method.restorer) if method.restorer is not None else None
+    record = computed(job, method.name, used) if used is not None else copied(job)
+    record = replace(record, seconds=seconds, warnings=tuple(dict.fromkeys((*warnings, *unwritten))))
+    return treated(record, method.treatment, method.said)
 
 
 def _used(job: Job, restorer: Restorer) -> Settings:
@@ -136,13 +143,13 @@ def _restore(
     method: Method,
     advance: Callable[[int], None],
     ledger: Ledger | None,
-    entry: Entry | None,
+    attempt: Attempt | None,
 ) -> list[str]:
     """Restore one image and return what a person should know."""
     if method.restorer is None or method.stamp is None:
         write = partial(_copy, job, advance)
     else:
-        write = partial(_compute, job, method.restorer, method.stamp, advance, entry)
+        write = partial(_compute, job, method.restorer, method.stamp, advance, attempt)
     if job.destination == STREAM:
         return _to_stdout(write, job)
     try:
@@ -155,7 +162,7 @@ def _restore(
         size = temporary.stat().st_size
         if not job.replaces:
             refuse_existing(job.destination)  # before the manifest knows the file as ours
-        unwritten = noted(partial(ledger.writing, entry, size)) if ledger is not None and entry is not None else ()
+        unwritten = noted(partial(ledger.writing, attempt, size)) if ledger is not None and attempt is not None else ()
     return [*notes, *late, *unwritten]
 
 
@@ -164,7 +171,7 @@ def _compute(
     restorer: Restorer,
     maker: Stamp,
     advance: Callable[[int], None],
-    entry: Entry | None,
+    attempt: Attempt | None,
     path: Path,
 ) -> list[str]:
     """Write the restored image to ``path``."""
@@ -172,7 +179,7 @@ def _compute(
     asked = job.settings
     source = open_image(job.data, job.name, asked.reading)
     restored = restorer.stream(source, asked.size, asked.crop, asked.conversion)
-    stamp = _stamp(job, restorer, maker, _digest(job, entry)) if asked.stamp else None
+    stamp = _stamp(job, restorer, maker, _digest(job, attempt)) if asked.stamp else None
     carries, notes = carried(restored.header.metadata, stamp, strip=asked.strip_metadata, largest=job.form.largest_xmp)
     shown = ImageStream(replace(restored.header, metadata=carries), restored.bands).counted(advance)
     lost = write_image(shown, path, job.form, asked.saving)
@@ -200,10 +207,10 @@ def _pieces(job: Job) -> Iterator[bytes]:
             yield piece
 
 
-def _digest(job: Job, entry: Entry | None) -> str | None:
+def _digest(job: Job, attempt: Attempt | None) -> str | None:
     """Return the SHA-256 of an input, or None if it is not an ordinary file."""
-    if entry is not None:
-        return entry.sha256
+    if attempt is not None:
+        return attempt.sha256
     with reading(job.name):
         return identity(job)[2]
 

@@ -27,7 +27,7 @@ def show(planned: Plan, split: Split, choice: Choice | Remedies, *, beside: bool
     """
     from imgrestore.batch import records
 
-    failures = [records.failed_before(job, entry, choice.name) for job, entry in split.failed]
+    failures = [records.failed_before(job, attempt, choice.name) for job, attempt in split.failed]
     failures += [records.failed(name, problem, choice.name) for name, problem in planned.failures]
     for job in split.done if json else ():
         console.record(records.skipped(job, choice.name).table())

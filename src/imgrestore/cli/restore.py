@@ -232,8 +232,8 @@ def _run(
     method_of = _method(choice, request) if split.todo else None
     for job in split.done:
         outcome.report(skipped(job, choice.name))
-    for job, entry in split.failed:
-        outcome.report(failed_before(job, entry, choice.name))
+    for job, attempt in split.failed:
+        outcome.report(failed_before(job, attempt, choice.name))
     for name, problem in planned.failures:
         unwritten = noted(partial(ledger.unplanned, name, problem)) if ledger is not None else ()
         outcome.report(replace(failed(name, problem, choice.name), warnings=unwritten))
