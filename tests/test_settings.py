@@ -55,6 +55,7 @@ def mixed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, photo) -> Path:
         ({"strength": 2}, "strength must be between 0 and 1, got 2"),
         ({"strength": float("nan")}, "strength must be between 0 and 1, got nan"),
         ({"strength": "much"}, "strength must be a number, got 'much'"),
+        ({"strength": 10**400}, "strength must be a number"),
         ({"quality": 0}, "quality must be between 1 and 100, got 0"),
         ({"quality": 90.5}, "quality must be a whole number, got 90.5"),
         ({"width": 0}, "width must be at least 1, got 0"),

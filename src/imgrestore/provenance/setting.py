@@ -36,7 +36,7 @@ class Setting:
     """What is known of one setting, besides its name, type and default.
 
     Attributes:
-        help: What it does, for people.
+        help: What its option does, for people.
         decides: What of a result it decides.
         kind: How its values are written.
         where: In which results it does so, told by their settings: by the format, say.

@@ -54,15 +54,16 @@ def _text(name: str, value: Any) -> str:
 
 def _number(name: str, value: Any) -> float:
     """Read a number."""
-    if isinstance(value, bool | str | bytes) or not hasattr(value, "__float__"):
-        raise UsageError(f"{name} must be a number, got {value!r}")
-    return float(value)
+    try:
+        return float(_numeric(value))
+    except (TypeError, ValueError, OverflowError):
+        raise UsageError(f"{name} must be a number, got {value!r}") from None
 
 
 def _whole(name: str, value: Any) -> int:
     """Read a whole number."""
     try:
-        return operator.index(_unlike_a_flag(value))
+        return operator.index(_numeric(value))
     except TypeError:
         raise UsageError(f"{name} must be a whole number, got {value!r}") from None
 
@@ -127,9 +128,9 @@ def _pixels(name: str, value: Any) -> int | None:
     return int(match[1]) * _COUNTS[match[2]]
 
 
-def _unlike_a_flag(value: Any) -> Any:
-    """Return the value; Python counts flags as whole numbers, people do not."""
-    if isinstance(value, bool):
+def _numeric(value: Any) -> Any:
+    """Return the value, unless it is a flag, which Python counts as a number, or text, which it reads as one."""
+    if isinstance(value, bool | str | bytes):
         raise TypeError
     return value
 
