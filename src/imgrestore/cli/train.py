@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from imgrestore.cli import console, plugins
-from imgrestore.cli.options import Device, Json, parse_bytes
+from imgrestore.cli.options import Device, Json
 from imgrestore.cli.signals import heeded
 from imgrestore.errors import UsageError
 from imgrestore.parts.plugins import how_to_add
+from imgrestore.provenance.values import MEMORY
 from imgrestore.weights.cards import read_card
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def train(
     chosen, folder = _chosen(recipe, changes or [], run, resume)
     if data is None:
         raise UsageError("no data to train on", hint="--data takes a folder of photos")
-    bytes_kept = parse_bytes(cache, "--cache")
+    bytes_kept = MEMORY.read("cache", cache)
     speaks = here().first
     console.VERBOSITY.quiet |= not speaks
     if check:
