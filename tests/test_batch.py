@@ -2,6 +2,7 @@
 
 import json
 import os
+import pkgutil
 import random
 import shlex
 import shutil
@@ -300,6 +301,23 @@ def test_an_interrupted_batch_says_how_to_go_on(photos: Path, photo, number: int
     assert again[-1] == "--resume"
     left = CliRunner().invoke(app, [*again[1:], "--dry-run"]).stdout
     assert left.startswith("in put/big one.png -> ") and left.count("\n") == 1
+
+
+@pytest.mark.parametrize("moment", ["files._link", "batch.ledger.Ledger.done", "cli.console.say"])
+def test_what_has_its_name_is_noted_and_counted(moment: str, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    interrupted = pkgutil.resolve_name(f"imgrestore.{moment}")
+
+    def interrupting(*arguments: object) -> None:
+        interrupted(*arguments)
+        if "2.webp" in str(arguments):
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(f"imgrestore.{moment}", interrupting)
+    result = CliRunner().invoke(app, ["restore", "in", "-o", "out", *OPTIONS])
+    assert result.exit_code == 130 and "interrupted: 3 of 4 restored" in result.stderr
+    assert set(contents(Path("out"))) == {"0.png", "1.jpg", "2.webp"}
+    assert statuses(restore("in", "-o", "out", "--resume", *OPTIONS)[1])[-2:] == ["2.webp skipped", "3.tif done"]
+    assert signal.getsignal(signal.SIGINT) == signal.default_int_handler
 
 
 def test_the_command_line_that_goes_on() -> None:

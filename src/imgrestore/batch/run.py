@@ -9,11 +9,13 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from imgrestore.batch.interruption import uninterrupted
 from imgrestore.batch.jobs import STREAM, Job
 from imgrestore.batch.ledger import Ledger, identity
 from imgrestore.batch.manifest import Entry
@@ -63,6 +65,7 @@ def run(
         so_far = 0
         entry: Entry | None = None
         method: Method | None = None
+        ending = ExitStack()
 
         def count(pixels: int) -> None:
             nonlocal so_far
@@ -76,10 +79,11 @@ def run(
                 advance(job.pixels)
                 yield replace(left(job, method.treatment), seconds=_since(began), said=method.said)
                 continue
-            warnings = _restore(job, method, options, count, ledger, entry)
+            warnings = _restore(job, method, options, count, ledger, entry, ending)
         except BrokenPipeError:
             raise  # nobody reads the results any more
         except Exception as error:  # whatever is wrong with one image, or with our code for it, ends no batch
+            ending.close()
             advance(job.pixels - so_far)
             seconds = _since(began)
             problem = _as_problem(job, error)
@@ -94,15 +98,16 @@ def run(
             )
             yield told(record, method.treatment, method.said) if method is not None else record
             continue
-        seconds = _since(began)
-        unwritten = noted(partial(ledger.done, job, entry, seconds)) if ledger is not None and entry is not None else ()
-        record = replace(
-            done(job, method.name),
-            **_computed(job, method.restorer),
-            seconds=seconds,
-            warnings=tuple(dict.fromkeys((*warnings, *unwritten))),
-        )
-        yield told(record, method.treatment, method.said)
+        with ending:
+            seconds = _since(began)
+            unwritten = () if ledger is None or entry is None else noted(partial(ledger.done, job, entry, seconds))
+            record = replace(
+                done(job, method.name),
+                **_computed(job, method.restorer),
+                seconds=seconds,
+                warnings=tuple(dict.fromkeys((*warnings, *unwritten))),
+            )
+            yield told(record, method.treatment, method.said)
 
 
 def _computed(job: Job, restorer: Restorer | None) -> dict[str, Any]:
@@ -143,8 +148,13 @@ def _restore(
     advance: Callable[[int], None],
     ledger: Ledger | None,
     entry: Entry | None,
+    ending: ExitStack,
 ) -> list[str]:
-    """Restore one image and return what a person should know."""
+    """Restore one image and return what a person should know.
+
+    From the moment in which a result gets its name until ``ending`` is closed, no signal comes between: a result that
+    is there has been noted and counted.
+    """
     if method.restorer is None:
         write = partial(_copy, job, advance)
     else:
@@ -161,6 +171,7 @@ def _restore(
         size = temporary.stat().st_size
         if not job.replaces:
             refuse_existing(job.destination)  # before the manifest knows the file as ours
+        ending.enter_context(uninterrupted())
         unwritten = noted(partial(ledger.writing, entry, size)) if ledger is not None and entry is not None else ()
     return [*notes, *late, *unwritten]
 
