@@ -1,6 +1,7 @@
 """Images and models made for the tests; nothing is downloaded."""
 
 import io
+import json
 import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -99,6 +100,10 @@ def open_picture(path: Path) -> PillowImage.Image:
     """Open an image by Pillow without leaving a file open."""
     return PillowImage.open(io.BytesIO(path.read_bytes()))
 
+
+DOCUMENT = Path(__file__).parents[1] / "docs" / "cli.md"
+SCHEMA = json.loads(DOCUMENT.read_text("utf-8").split("```json\n")[1].split("```")[0])
+"""What a JSON record of an image holds, as the documents say."""
 
 SMALLER = {"resnet4x": {"width": 8}}
 """Dimensions of models that are slow as they are; none of them changes how far a model reaches."""

@@ -39,7 +39,7 @@ from imgrestore.training.windows import Windows
 from imgrestore.weights.cards import Card
 from imgrestore.weights.storage import build, load_weights, save_weights
 
-DOCS = Path(__file__).parent.parent / "docs"
+DOCS = Path(__file__).parents[2] / "docs"
 CPU = torch.device("cpu")
 FEW = ["batch=2", "images=1", "log_every=2", "checkpoint_every=3"]
 SMALL = ["width=8", "blocks=1", "patch=12", "warmup=2", *FEW]

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image as PillowImage
+from test_diagnosis import blurred, clean, compressed, noisy
 
 import imgrestore
 import processes
-from conftest import invoke, open_picture, random_model, told
+from conftest import SCHEMA, invoke, open_picture, random_model, told
 from imgrestore.batch.manifest import MANIFEST
 from imgrestore.errors import UsageError
 from imgrestore.models.in_turn import InTurn
@@ -21,8 +22,6 @@ from imgrestore.weights import cards
 from imgrestore.weights.cards import Card
 from imgrestore.weights.catalogue import Remedies, choose
 from imgrestore.weights.storage import save_weights
-from test_diagnosis import blurred, clean, compressed, noisy
-from test_options import SCHEMA
 
 PICTURE = clean(200, 260)
 

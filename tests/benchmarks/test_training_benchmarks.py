@@ -12,7 +12,7 @@ import pytest
 from conftest import open_picture
 from imgrestore.weights.storage import load_weights
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 SMALL = ["width=8", "blocks=1", "patch=12", "batch=2", "images=1", "log_every=1", "precision=fp32", "warmup=2"]
 
 

@@ -112,7 +112,7 @@ def test_what_has_changed_is_done_again(photos: Path) -> None:
     ],
 )
 def test_other_parameters_or_weights_do_it_again(photos: Path, change: list[str]) -> None:
-    weights = next(Path(__file__).parent.parent.glob("weights/resnet-sr-x2*"))
+    weights = next(Path(__file__).parents[2].glob("weights/resnet-sr-x2*"))
     shutil.copy(weights, "w.safetensors")
     change = [word if word != "w" else "w.safetensors" for word in change]
     for name in ("1.jpg", "2.webp", "3.tif"):
