@@ -47,6 +47,7 @@ def test_photos_are_packed_as_large_as_they_may_be(photo_folder: Path, tmp_path:
         pack.pack(photo_folder, tmp_path / "none", 100)
 
 
+@pytest.mark.slow
 def test_a_visit_and_another_that_goes_on(photo_folder: Path, tmp_path: Path, monkeypatch, capsys) -> None:
     gpu = program("gpu")
     monkeypatch.setattr(gpu, "SETTLING", 1.0)
