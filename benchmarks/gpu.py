@@ -31,7 +31,7 @@ from imgrestore.training.run import Run
 
 ROOT = Path(__file__).parent.parent
 
-TESTS = "tests/test_on_device.py"
+TESTS = "tests/training/test_on_device.py"
 """Where those marked ``cuda`` are; other tests need packages that a bare machine lacks."""
 
 BROUGHT_BACK = ("recipe.toml", "log.jsonl", "run.html")

@@ -1,8 +1,11 @@
 """Images and models made for the tests; nothing is downloaded."""
 
 import io
+import json
+import shutil
 import struct
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -37,8 +40,13 @@ def no_process_is_left() -> Iterator[None]:
     assert not left, f"left running: {left}"
 
 
+LONG = ("test_training.py", "test_instruction_sets.py", "test_fuzz.py")
+"""Files whose tests begin first, so that none of them is left for one process at the end."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave out what needs a GPU where there is none."""
+    """Begin with what takes long, and leave out what needs a GPU where there is none."""
+    items.sort(key=lambda item: item.path.name not in LONG)
     if not torch.cuda.is_available():
         for item in items:
             if item.get_closest_marker("cuda"):
@@ -55,31 +63,39 @@ def device(request: pytest.FixtureRequest) -> torch.device:
 def photo() -> Callable[..., NDArray[np.uint8]]:
     """Return a maker of photo-like uint8 RGB pictures: smooth shades, edges and texture, the same for each seed."""
 
-    def make(height: int = 96, width: int = 128, seed: int = 0) -> NDArray[np.uint8]:
-        rng = np.random.default_rng(seed)
-        y, x = np.mgrid[0:height, 0:width].astype(np.float64)
-        picture = np.zeros((height, width, 3))
-        for channel in range(3):
-            a, b, phase = rng.uniform(0.01, 0.2, 3)
-            picture[..., channel] = 110 + 60 * np.sin(a * x + b * y + 10 * phase)
-        for _ in range(6):
-            cy, cx, radius = rng.uniform(0, height), rng.uniform(0, width), rng.uniform(4, 4 + max(height, width) / 4)
-            picture[np.hypot(y - cy, x - cx) < radius] = rng.uniform(0, 255, 3)
-        texture = rng.normal(0, 6, (height, width, 1))
-        return np.clip(picture + texture, 0, 255).astype(np.uint8)
-
-    return make
+    return lambda height=96, width=128, seed=0: _photo(height, width, seed).copy()
 
 
-@pytest.fixture
-def photo_folder(tmp_path: Path, photo: Callable[..., NDArray[np.uint8]]) -> Path:
-    """Return a folder of six small photos, one of them in a sub-folder."""
-    folder = tmp_path / "photos"
+@lru_cache(64)
+def _photo(height: int, width: int, seed: int) -> NDArray[np.uint8]:
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[0:height, 0:width].astype(np.float64)
+    picture = np.zeros((height, width, 3))
+    for channel in range(3):
+        a, b, phase = rng.uniform(0.01, 0.2, 3)
+        picture[..., channel] = 110 + 60 * np.sin(a * x + b * y + 10 * phase)
+    for _ in range(6):
+        cy, cx, radius = rng.uniform(0, height), rng.uniform(0, width), rng.uniform(4, 4 + max(height, width) / 4)
+        picture[np.hypot(y - cy, x - cx) < radius] = rng.uniform(0, 255, 3)
+    texture = rng.normal(0, 6, (height, width, 1))
+    return np.clip(picture + texture, 0, 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="session")
+def six_photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder of six small photos, one of them in a sub-folder, for all tests that leave it as it is."""
+    folder = tmp_path_factory.mktemp("six") / "photos"
     (folder / "more").mkdir(parents=True)
     for i in range(6):
         name = f"more/{i}.png" if i == 5 else f"{i}.png"
-        PillowImage.fromarray(photo(100 + i, 120, seed=i)).save(folder / name)
+        PillowImage.fromarray(_photo(100 + i, 120, seed=i)).save(folder / name)
     return folder
+
+
+@pytest.fixture
+def photo_folder(tmp_path: Path, six_photos: Path) -> Path:
+    """Return a test's own copy of the folder of six small photos."""
+    return Path(shutil.copytree(six_photos, tmp_path / "photos"))
 
 
 @pytest.fixture
@@ -99,6 +115,10 @@ def open_picture(path: Path) -> PillowImage.Image:
     """Open an image by Pillow without leaving a file open."""
     return PillowImage.open(io.BytesIO(path.read_bytes()))
 
+
+DOCUMENT = Path(__file__).parents[1] / "docs" / "cli.md"
+SCHEMA = json.loads(DOCUMENT.read_text("utf-8").split("```json\n")[1].split("```")[0])
+"""What a JSON record of an image holds, as the documents say."""
 
 SMALLER = {"resnet4x": {"width": 8}}
 """Dimensions of models that are slow as they are; none of them changes how far a model reaches."""
@@ -144,5 +164,5 @@ MODEL_VARIANTS = [
     for scale in (entry.scales or (1, 2, 3))
 ]
 
-EXACT_VARIANTS = [variant for variant in MODEL_VARIANTS if random_model(*variant.values).exact]
+EXACT_VARIANTS = [variant for variant in MODEL_VARIANTS if not registry.find_model(variant.values[0]).fixed_size]
 """Models whose tiles equal the whole image; the others work on blocks of one size."""

@@ -9,11 +9,13 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from imgrestore.batch.inputs import STREAM
+from imgrestore.batch.interruption import uninterrupted
 from imgrestore.batch.job import Job
 from imgrestore.batch.ledger import Ledger, identity
 from imgrestore.batch.manifest import Attempt
@@ -58,7 +60,8 @@ def run(
         remove_leftovers(folder)
     for job in jobs:
         return_freed_memory()
-        yield _ended(job, method_of, label, advance, ledger)
+        with ExitStack() as ending:  # a result that is there has been counted, whatever signal comes
+            yield _ended(job, method_of, label, advance, ledger, ending)
 
 
 def _ended(
@@ -67,6 +70,7 @@ def _ended(
     label: str,
     advance: Callable[[int], None],
     ledger: Ledger | None,
+    ending: ExitStack,
 ) -> Record:
     """Restore one image and return how that ended."""
     began = time.monotonic()
@@ -85,10 +89,11 @@ def _ended(
         if not method.written:
             advance(job.pixels)
             return replace(left(job, method.treatment), seconds=_since(began), said=method.said)
-        warnings = _restore(job, method, count, ledger, attempt)
+        warnings = _restore(job, method, count, ledger, attempt, ending)
     except BrokenPipeError:
         raise  # nobody reads the results any more
     except Exception as error:  # whatever is wrong with one image, or with our code for it, ends no batch
+        ending.close()
         advance(job.pixels - so_far)
         seconds, problem = _since(began), _as_problem(job, error)
         unwritten = noted(partial(ledger.failed, job, attempt, problem, seconds)) if ledger is not None else ()
@@ -144,8 +149,13 @@ def _restore(
     advance: Callable[[int], None],
     ledger: Ledger | None,
     attempt: Attempt | None,
+    ending: ExitStack,
 ) -> list[str]:
-    """Restore one image and return what a person should know."""
+    """Restore one image and return what a person should know.
+
+    From the moment in which a result gets its name until ``ending`` is closed, no signal comes between: a result that
+    is there has been noted and counted.
+    """
     if method.restorer is None or method.stamp is None:
         write = partial(_copy, job, advance)
     else:
@@ -162,6 +172,7 @@ def _restore(
         size = temporary.stat().st_size
         if not job.replaces:
             refuse_existing(job.destination)  # before the manifest knows the file as ours
+        ending.enter_context(uninterrupted())
         unwritten = noted(partial(ledger.writing, attempt, size)) if ledger is not None and attempt is not None else ()
     return [*notes, *late, *unwritten]
 

@@ -13,10 +13,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from imgrestore.batch.interruption import ENDING
 from imgrestore.cli import console
 from imgrestore.files import remove_unfinished
-
-_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 _PATIENCE = 4.0
 """Seconds that the ordinary way out may take."""
@@ -33,7 +32,7 @@ def heeded(*numbers: signal.Signals) -> list[signal.Signals]:
 
 def leave_when_told() -> None:
     """Make the signals that end a process end it by the ordinary way, so that unfinished files are removed."""
-    for number in heeded(*_ENDING):
+    for number in heeded(*ENDING):
         signal.signal(number, _leave)
 
 
@@ -83,7 +82,7 @@ def _watch(numbers: socket.socket, last_words: Callable[[], str]) -> None:
         number = numbers.recv(1)
         if not number:
             return
-        if deadline is None and number[0] in _ENDING:
+        if deadline is None and number[0] in ENDING:
             first, deadline = number[0], time.monotonic() + _PATIENCE
         elif first and number[0] == signal.SIGINT:
             break

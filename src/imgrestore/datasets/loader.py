@@ -7,9 +7,11 @@ import os
 import signal
 import warnings
 from collections.abc import Generator
+from typing import Any
 
 import torch
 from torch.utils.data import DataLoader, Dataset
+from torch.utils.data._utils import signal_handling
 
 from imgrestore.datasets.samples import Batch, Share
 from imgrestore.errors import ComputeError, ImgrestoreError
@@ -32,9 +34,39 @@ def batches(share: Share, first: int, workers: int) -> Generator[Batch, None, No
     """
     if not workers or not share.samples.pictures.portable:
         yield from (share[number] for number in itertools.count(first))
+    try:
+        loader = _started(share, first, workers)
+        try:
+            for batch in loader:
+                if isinstance(batch, ImgrestoreError):
+                    raise batch
+                yield batch
+        finally:
+            _end(loader)
+    except (RuntimeError, ConnectionError, EOFError, FileNotFoundError) as error:
+        if isinstance(error, RuntimeError) and "DataLoader worker" not in str(error):
+            raise
+        raise ComputeError(
+            "a process that prepares batches has ended",
+            hint="it may have run out of memory; --resume with fewer --workers",
+        ) from None
+
+
+def default_workers() -> int:
+    """Return how many workers suit this process: one for two cores, at most four."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(4, cores // 2))
+
+
+def _started(share: Share, first: int, workers: int) -> Any:
+    """Return torch's iterator over the batches, whose workers are at work.
+
+    Torch would raise an error wherever this process is when a worker dies, be it in the middle of a step or of a
+    checkpoint. Its iterator finds out by itself, within seconds, when a batch does not come.
+    """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "This DataLoader will create")  # whoever asks for more workers gets them
-        loader = iter(
+        loader: Any = iter(
             DataLoader(
                 _Numbered(share),
                 batch_size=None,
@@ -46,26 +78,22 @@ def batches(share: Share, first: int, workers: int) -> Generator[Batch, None, No
                 generator=torch.Generator(),  # it draws a seed we have no use for; not from the run's random numbers
             )
         )
+    signal_handling._remove_worker_pids(id(loader))  # type: ignore[attr-defined]
+    loader._worker_pids_set = False
+    return loader
+
+
+def _end(loader: Any) -> None:
+    """End the workers now, and wait for them: at the interpreter's end that would take for ever.
+
+    How they die is no matter any more: one may be killed while its interpreter ends, by threads of a library.
+    """
     try:
-        for batch in loader:
-            if isinstance(batch, ImgrestoreError):
-                raise batch
-            yield batch
-    except (RuntimeError, ConnectionError, EOFError, FileNotFoundError) as error:
-        if isinstance(error, RuntimeError) and "DataLoader worker" not in str(error):
-            raise
-        raise ComputeError(
-            "a process that prepares batches has ended",
-            hint="it may have run out of memory; --resume with fewer --workers",
-        ) from None
+        loader._shutdown_workers()
     finally:
-        loader._shutdown_workers()  # type: ignore[attr-defined]  # now: at the interpreter's end it would wait for ever
-
-
-def default_workers() -> int:
-    """Return how many workers suit this process: one for two cores, at most four."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(4, cores // 2))
+        for worker in loader._workers:
+            worker.kill()  # the polite way, SIGTERM, is what they ignore
+            worker.join()
 
 
 class _Numbered(Dataset[Batch | ImgrestoreError]):

@@ -52,7 +52,7 @@ from imgrestore.image.resampling import resize
 from imgrestore.parts import registry
 from imgrestore.parts.part import RecipeTable, check
 
-DOCS = Path(__file__).parent.parent / "docs"
+DOCS = Path(__file__).parents[2] / "docs"
 KERNELS = [Path(tempfile.mkdtemp()) / f"{side}.txt" for side in range(1, 40, 2)]
 for number, path in enumerate(KERNELS):
     path.write_text("1 " * (2 * number + 1), encoding="ascii")

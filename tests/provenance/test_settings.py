@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 import typer
 from PIL import Image as PillowImage
+from test_batch import restore, statuses
+from test_verification import run
 
 import imgrestore
 import processes
@@ -28,8 +30,6 @@ from imgrestore.image.sizes import Target
 from imgrestore.provenance.setting import Decides, known
 from imgrestore.provenance.settings import Settings
 from imgrestore.weights.catalogue import choose
-from test_batch import restore, statuses
-from test_verification import run
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "cli.md"
 EARLIER = Path(__file__).parent / "earlier"

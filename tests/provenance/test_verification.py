@@ -11,28 +11,13 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image as PillowImage
-from typer.testing import CliRunner
 
 import imgrestore
+from conftest import invoke as run
 from conftest import told
-from imgrestore.cli.app import app
 from imgrestore.codecs import open_image
-from imgrestore.errors import ImgrestoreError, UsageError
 from imgrestore.provenance.stamp import Stamp
 from imgrestore.weights.catalogue import choose
-
-
-def run(*arguments: str | Path) -> tuple[int, str, str]:
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
-    if isinstance(result.exception, ImgrestoreError):
-        return (
-            (2 if isinstance(result.exception, UsageError) else 1),
-            result.stdout,
-            f"{result.exception} {result.exception.hint}",
-        )
-    if result.exception and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result.exit_code, result.stdout, result.stderr
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from imgrestore.degradations.jpeg_codec import SUBSAMPLINGS, Subsampling, throug
 from imgrestore.degradations.streams import Streams
 
 QUALITIES = (10, 20, 30, 40, 50, 60, 70, 80, 90, 95)
-CIRCUIT = Path(__file__).parent.parent / "docs" / "images" / "circuit.jpg"
+CIRCUIT = Path(__file__).parents[2] / "docs" / "images" / "circuit.jpg"
 
 
 def tensor(*pictures: NDArray[np.uint8]) -> Tensor:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image as PillowImage
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 OTHER = "<!-- /measured -->\nafter\n<!-- measured: deblur -->\n<!-- /measured -->\n"
 DOCUMENT = f"before\n<!-- measured: denoise -->\nold\n{OTHER}"
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pkgutil
 import random
 import shlex
 import shutil
@@ -110,7 +111,7 @@ def test_what_has_changed_is_done_again(photos: Path) -> None:
     ],
 )
 def test_other_parameters_or_weights_do_it_again(photos: Path, change: list[str]) -> None:
-    weights = next(Path(__file__).parent.parent.glob("weights/resnet-sr-x2*"))
+    weights = next(Path(__file__).parents[2].glob("weights/resnet-sr-x2*"))
     shutil.copy(weights, "w.safetensors")
     change = [word if word != "w" else "w.safetensors" for word in change]
     for name in ("1.jpg", "2.webp", "3.tif"):
@@ -299,6 +300,23 @@ def test_an_interrupted_batch_says_how_to_go_on(photos: Path, photo, number: int
     assert again[-1] == "--resume"
     left = CliRunner().invoke(app, [*again[1:], "--dry-run"]).stdout
     assert left.startswith("in put/big one.png -> ") and left.count("\n") == 1
+
+
+@pytest.mark.parametrize("moment", ["files._link", "batch.ledger.Ledger.done", "cli.console.say"])
+def test_what_has_its_name_is_noted_and_counted(moment: str, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    interrupted = pkgutil.resolve_name(f"imgrestore.{moment}")
+
+    def interrupting(*arguments: object) -> None:
+        interrupted(*arguments)
+        if "2.webp" in str(arguments):
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(f"imgrestore.{moment}", interrupting)
+    result = CliRunner().invoke(app, ["restore", "in", "-o", "out", *OPTIONS])
+    assert result.exit_code == 130 and "interrupted: 3 of 4 restored" in result.stderr
+    assert set(contents(Path("out"))) == {"0.png", "1.jpg", "2.webp"}
+    assert statuses(restore("in", "-o", "out", "--resume", *OPTIONS)[1])[-2:] == ["2.webp skipped", "3.tif done"]
+    assert signal.getsignal(signal.SIGINT) == signal.default_int_handler
 
 
 def test_the_command_line_that_goes_on() -> None:

@@ -117,8 +117,7 @@ def test_a_reader_that_goes_away_is_left_in_peace(arguments: list[str], photos: 
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
-@pytest.mark.parametrize("unread", [True, False], ids=["nobody reads", "a full disk"])
-@pytest.mark.parametrize("more", [[], ["--debug"]])
+@pytest.mark.parametrize(("unread", "more"), [(True, ["--debug"]), (False, [])], ids=["nobody reads", "a full disk"])
 def test_work_goes_on_without_standard_error(unread: bool, more: list[str], photos: Path) -> None:
     Path("in/text.png").write_text("no image")
     for arguments, code in ((["in", "-o", "out", "--json", *OPTIONS, *more], 1), (["in", "--scale", "nan", *more], 2)):

@@ -716,7 +716,7 @@ def test_summaries_fit_a_list() -> None:
 
 @pytest.fixture(scope="module")
 def page() -> str:
-    return (Path(__file__).parents[1] / "docs/losses.md").read_text(encoding="utf-8")
+    return (Path(__file__).parents[2] / "docs/losses.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", registry.entries("loss"))

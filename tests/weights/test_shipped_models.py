@@ -20,7 +20,7 @@ from imgrestore.weights.cards import read_card, shipped, weights_folder
 from imgrestore.weights.catalogue import PAPER_MODELS, choose
 from imgrestore.weights.storage import load_weights
 
-PHOTO = Path(__file__).parent.parent / "docs" / "images" / "circuit.jpg"
+PHOTO = Path(__file__).parents[2] / "docs" / "images" / "circuit.jpg"
 PAPERS = sorted(name for (name, _), path in shipped().items() if path.parent != weights_folder())
 SHIPPED = sorted(key for key in shipped() if key[0] not in PAPERS)
 LARGER = {"fourier-ae-small": 5, "block-ae-multi": 7, "resnet4x": 2}

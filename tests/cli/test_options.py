@@ -12,15 +12,12 @@ import pytest
 import typer
 from PIL import Image as PillowImage
 
-from conftest import open_picture
+from conftest import DOCUMENT, SCHEMA, open_picture
+from conftest import invoke as run
 from imgrestore import errors
 from imgrestore.cli.app import app
 from imgrestore.codecs.headers import png_chunk
 from imgrestore.codecs.pngcolor import profile_for
-from test_verification import run
-
-DOCUMENT = Path(__file__).parent.parent / "docs" / "cli.md"
-SCHEMA = json.loads(re.search(r"```json\n(.*?)```", DOCUMENT.read_text("utf-8"), re.DOTALL)[1])  # type: ignore[index]
 
 
 @pytest.fixture

@@ -1,8 +1,12 @@
+import atexit
 import gzip
 import itertools
 import multiprocessing
+import os
 import pickle
+import signal
 import struct
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -10,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image as PillowImage
+from torch import Tensor
 
 from imgrestore.codecs import find_images
 from imgrestore.datasets.blocks import Blocks
@@ -133,9 +138,38 @@ def test_a_dead_worker_is_an_error_and_nothing_is_left_of_the_others(photo_folde
         next(loader)
         mine = multiprocessing.active_children()
         mine[0].kill()
+        mine[0].join()
+        assert len(mine) == 2, "no error yet: nobody has asked for a batch"
         for _ in range(100):
             next(loader)
     assert not [process for process in mine if process.is_alive()]
+
+
+class _Ending(Identity):
+    """A worker aborts when its interpreter ends, or never finishes its second batch."""
+
+    stuck: bool
+
+    def degrade(self, image: Tensor, streams: Streams) -> Tensor:
+        if self.stuck and _SEEN:
+            time.sleep(3600)
+        _SEEN.append(atexit.register(os.abort))
+        return image
+
+
+_SEEN: list[object] = []
+
+
+@pytest.mark.parametrize(("stuck", "end"), [(False, signal.SIGABRT), (True, signal.SIGKILL)])
+def test_how_a_worker_dies_that_is_being_ended_is_no_matter(
+    stuck: bool, end: signal.Signals, photo_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.utils.data._utils.MP_STATUS_CHECK_INTERVAL", 1 if stuck else 60)
+    share = Share(samples(photo_folder, _Ending(stuck=stuck), scale=1))
+    with closing(batches(share, 0, workers=1)) as loader:
+        next(loader)
+        mine = multiprocessing.active_children()
+    assert [process.exitcode for process in mine] == [-end]
 
 
 def test_runs_and_links_in_the_data_folder(photo_folder: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from conftest import open_picture
 from imgrestore.weights.storage import load_weights
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 SMALL = ["width=8", "blocks=1", "patch=12", "batch=2", "images=1", "log_every=1", "precision=fp32", "warmup=2"]
 
 
@@ -47,6 +47,7 @@ def test_photos_are_packed_as_large_as_they_may_be(photo_folder: Path, tmp_path:
         pack.pack(photo_folder, tmp_path / "none", 100)
 
 
+@pytest.mark.slow
 def test_a_visit_and_another_that_goes_on(photo_folder: Path, tmp_path: Path, monkeypatch, capsys) -> None:
     gpu = program("gpu")
     monkeypatch.setattr(gpu, "SETTLING", 1.0)
