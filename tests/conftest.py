@@ -140,6 +140,20 @@ def invoke(*arguments: str | Path) -> tuple[int, str, str]:
     return result.exit_code, result.stdout, result.stderr
 
 
+def restore(*arguments: str | Path) -> tuple[int, list[dict[str, object]], str]:
+    """Restore in this process and return the exit code, the JSON records and what was said."""
+    result = CliRunner().invoke(app, ["restore", *map(str, arguments), "--json"])
+    if isinstance(result.exception, ImgrestoreError):
+        return 1, [], f"{result.exception} {result.exception.hint}"
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result.exit_code, [json.loads(line) for line in result.stdout.splitlines()], result.stderr
+
+
+def statuses(records: list[dict[str, object]]) -> list[str]:
+    return [f"{Path(str(record['input'])).name} {record['status']}" for record in records]
+
+
 def shift(moved: Tensor, reference: Tensor) -> tuple[float, float]:
     """Return by how many pixels a picture is moved against another, by least squares on the gradients."""
     moved, reference = (x[:, 8:-8, 8:-8].double() for x in (moved, reference))

@@ -17,31 +17,17 @@ from PIL import Image as PillowImage
 from typer.testing import CliRunner
 
 import processes
+from conftest import restore, statuses
 from imgrestore.batch.job import Job
 from imgrestore.batch.manifest import MANIFEST
 from imgrestore.cli.app import app
 from imgrestore.cli.outcome import resuming
-from imgrestore.errors import ImgrestoreError
 
 OPTIONS = ["--model", "bicubic", "--scale", "2"]
 
 
-def restore(*arguments: str | Path) -> tuple[int, list[dict[str, object]], str]:
-    """Restore in this process and return the exit code, the JSON records and what was said."""
-    result = CliRunner().invoke(app, ["restore", *map(str, arguments), "--json"])
-    if isinstance(result.exception, ImgrestoreError):
-        return 1, [], f"{result.exception} {result.exception.hint}"
-    if result.exception and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result.exit_code, [json.loads(line) for line in result.stdout.splitlines()], result.stderr
-
-
 def command(*arguments: str | Path) -> list[str]:
     return [sys.executable, "-m", "imgrestore", "restore", *map(str, arguments)]
-
-
-def statuses(records: list[dict[str, object]]) -> list[str]:
-    return [f"{Path(str(record['input'])).name} {record['status']}" for record in records]
 
 
 def contents(folder: Path) -> dict[str, bytes]:

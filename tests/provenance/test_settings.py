@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 import typer
 from PIL import Image as PillowImage
-from test_batch import restore, statuses
-from test_verification import run
 
 import imgrestore
 import processes
+from conftest import invoke as run
+from conftest import restore, statuses
 from imgrestore.batch.plan import plan
 from imgrestore.batch.request import Request
 from imgrestore.cli.app import app
@@ -31,7 +31,7 @@ from imgrestore.provenance.setting import Decides, known
 from imgrestore.provenance.settings import Settings
 from imgrestore.weights.catalogue import choose
 
-DOCUMENT = Path(__file__).parent.parent / "docs" / "cli.md"
+DOCUMENT = Path(__file__).parents[2] / "docs" / "cli.md"
 EARLIER = Path(__file__).parent / "earlier"
 """Photos, results and their manifest as version 0.1.0 wrote it when a fingerprint was one of all options."""
 
