@@ -298,7 +298,7 @@ def test_a_precision_is_measured_once(photo_folder: Path, tmp_path: Path, monkey
     monkeypatch.setattr(preparing, "prepare", noted)
     options = ["--precision", "bf16", "--tile", "64", "--memory", "300M"]
     assert invoke("evaluate", "--model", weights, "--data", photo_folder, "--record", *options)[0] == 0
-    told = {"device": "auto", "tile": 64, "memory": 300 * 2**20}
+    told = {"device": "auto", "tile": (64, 64), "memory": 300 * 2**20, "strength": 1.0}
     assert made == [told | {"precision": "bf16"}, told | {"precision": "fp32"}]
 
 
