@@ -591,12 +591,13 @@ def test_a_step_of_paper_003_goes_over_all_images_whatever_their_sizes(photo_fol
     assert {tuple(r["terms"]) for r in records(tmp_path / "run")} == {("mse", "sfl-log")}
 
 
+@pytest.mark.slow
 def test_a_run_can_be_measured_in_minutes(photo_folder: Path, tmp_path: Path) -> None:
-    recipe, began = small("minutes=0.1", "log_every=1", "checkpoint_every=10000"), time.monotonic()
+    recipe, began = small("minutes=0.5", "log_every=1", "checkpoint_every=10000"), time.monotonic()
     reports = list(train(recipe, photo_folder, tmp_path / "run", Options(began=began)))
     lasted = time.monotonic() - began
     assert reports[-1].done == 1 and reports[-1].steps is None
-    assert 3 < lasted < 12, "on a busy machine things may take longer than they did before"
+    assert 24 < lasted < 75, "on a busy machine things may take longer than they did before"
     logged = records(tmp_path / "run")
     assert "model_psnr" in logged[-1] and logged[-1]["step"] == reports[-1].step
     rates = [r["learning_rate"] for r in logged if "learning_rate" in r]
