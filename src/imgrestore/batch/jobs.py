@@ -9,11 +9,11 @@ from pathlib import Path
 
 from imgrestore.batch.inputs import STREAM as STREAM
 from imgrestore.batch.inputs import Found, find
-from imgrestore.batch.limits import asked_format, check_format
 from imgrestore.batch.manifest import MANIFEST, Manifest
 from imgrestore.batch.names import BESIDE, MIRRORED, RESTORED, SIZED, Template
 from imgrestore.codecs import ReadOptions, detect, read_header, settled
 from imgrestore.codecs.formats import Format, by_extension, by_name
+from imgrestore.codecs.limits import asked_format, check_format
 from imgrestore.errors import ExistsError, ImgrestoreError, InputError, OutputError, UsageError, unexpected
 from imgrestore.files import existing
 from imgrestore.image import Header, Metadata, resized

@@ -23,9 +23,9 @@ from imgrestore.codecs import SaveOptions, open_image, write_image
 from imgrestore.codecs.headers import open_bytes
 from imgrestore.codecs.refusals import reading
 from imgrestore.engine.allocation import return_freed_memory
-from imgrestore.engine.devices import is_out_of_memory
+from imgrestore.engine.problems import as_problem
 from imgrestore.engine.restorer import Restorer
-from imgrestore.errors import ComputeError, ImgrestoreError, OutputError, UsageError, unexpected
+from imgrestore.errors import OutputError
 from imgrestore.files import refuse_existing, remove_leftovers, replacing, unfinished, writing_to_stdout
 from imgrestore.image import ImageStream
 from imgrestore.provenance.making import Making
@@ -82,7 +82,7 @@ def run(
         except Exception as error:  # whatever is wrong with one image, or with our code for it, ends no batch
             advance(job.pixels - so_far)
             seconds = _since(began)
-            problem = _as_problem(job, error)
+            problem = as_problem(job.name, error)
             unwritten = noted(partial(ledger.failed, job, entry, problem, seconds)) if ledger is not None else ()
             record = replace(
                 failed(job.name, problem, method.name if method is not None else label),
@@ -111,16 +111,6 @@ def _computed(job: Job, restorer: Restorer | None) -> dict[str, Any]:
         return {}
     tile = restorer.tile_in_use(job.header.width)
     return {"device": restorer.device.type, "precision": str(restorer.precision), "tile": tile}
-
-
-def _as_problem(job: Job, error: Exception) -> ImgrestoreError:
-    """Return what to tell the user; the engine does not know which image it works on."""
-    if isinstance(error, ComputeError | UsageError):
-        kind = ComputeError if isinstance(error, ComputeError) else UsageError
-        return kind(f"{job.name}: {error}", error.hint)
-    if isinstance(error, RuntimeError) and is_out_of_memory(error):
-        return ComputeError(f"{job.name}: out of memory", "close other programs, or give a smaller --memory")
-    return error if isinstance(error, ImgrestoreError) else unexpected(job.name, error)
 
 
 def noted(write: Callable[[], None]) -> tuple[str, ...]:
