@@ -151,15 +151,10 @@ class Image(image.Image):
         return to_pillow(image.Image(pixels, image.Metadata(icc=self.metadata.icc)))
 
 
-def warn(notices: Iterable[str], *, above: int = 1) -> None:
-    """Give notices as warnings.
-
-    Args:
-        notices: What a person should know.
-        above: How many functions of this package lie between this one and the line that is to be named.
-    """
+def warn(notices: Iterable[str]) -> None:
+    """Warn of what a person should know, at the line that called the function which calls this one."""
     for notice in dict.fromkeys(notices):
-        warnings.warn(notice, RestorationWarning, stacklevel=above + 2)
+        warnings.warn(notice, RestorationWarning, stacklevel=3)
 
 
 def _format(name: str | None, target: object) -> Format:

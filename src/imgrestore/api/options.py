@@ -65,6 +65,10 @@ class Options(Wishes, total=False):
     memory: int | str | None
 
 
+SETTLED = frozenset(("scale", "task", "weights", *(Options.__annotations__.keys() - Wishes.__annotations__.keys())))
+"""What a loaded model has settled."""
+
+
 @dataclass(frozen=True)
 class Asked:
     """Options that were checked.

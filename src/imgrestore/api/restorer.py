@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack, overload
 
 from numpy.typing import NDArray
 
-from imgrestore import image
 from imgrestore.api.image import Image, warn
-from imgrestore.api.options import Asked, Wishes
+from imgrestore.api.options import SETTLED, Asked, Wishes
 from imgrestore.api.wording import in_python, reword
 from imgrestore.automatic.treatment import examine
-from imgrestore.codecs.forms import File, Source, given_back, is_pillow, name_of, opened, sources
+from imgrestore.codecs.forms import File, Source, given_back, is_one, is_pillow, name_of, opened, sources
 from imgrestore.codecs.pillow import check_holds
 from imgrestore.engine.prepare import prepare
 from imgrestore.engine.problems import as_problem
@@ -118,9 +116,8 @@ class Restorer:
             ImageTypeError: There is one image, not several.
             UsageError: A wish makes no sense.
         """
-        if isinstance(images, str | bytes | os.PathLike | image.Image):
-            kind = type(images).__name__
-            raise ImageTypeError(f"one image was given, a {kind}", hint="give a list, or call restore")
+        if is_one(images):
+            raise ImageTypeError(f"one image was given, a {type(images).__name__}", hint="give a list, or call restore")
         with in_python():
             asked = self._asking(wishes)
         return (self._tried(given, asked) for given in images)
@@ -139,6 +136,8 @@ class Restorer:
         Raises:
             UsageError: One of them makes no sense.
         """
+        if settled := [name for name in wishes if name in SETTLED]:
+            raise UsageError(f"a loaded model has its {settled[0]} already", hint="give it to load_model")
         asked = self._asked.but(wishes)
         if isinstance(self._choice, Remedies) and asked.sized:
             raise UsageError(KEEPS_SIZE, hint=ENLARGING)

@@ -167,18 +167,11 @@ def _restorer(
     weights: str | Path | None,
     options: Options,
 ) -> tuple[Restorer, Wishes]:
-    """Return what restores, and what is wanted of it besides that.
-
-    Raises:
-        UsageError: The model is loaded, and something is asked for that it has settled.
-    """
+    """Return what restores, and what is asked of it once it is loaded."""
     if not isinstance(model, Restorer):
         return load_model(model, scale, task=task, weights=weights, **options), {}
-    settled = {"scale": scale, "task": task, "weights": weights}
-    given = [name for name, value in settled.items() if value is not None] + [*options.keys() - Wishes.__annotations__]
-    if given:
-        raise UsageError(f"a loaded model has its {given[0]} already", hint="give it to load_model")
-    return model, cast(Wishes, options)
+    named = {"scale": scale, "task": task, "weights": weights}
+    return model, cast(Wishes, options | {name: value for name, value in named.items() if value is not None})
 
 
 def _choice(

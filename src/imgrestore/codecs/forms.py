@@ -112,6 +112,15 @@ def name_of(given: object) -> str:
     return name if isinstance(name, str) and name else "the image"
 
 
+def is_one(given: object) -> bool:
+    """Return whether something is one image in some form, and not several."""
+    if hasattr(given, "ndim"):
+        return bool(given.ndim < 4)
+    return (
+        isinstance(given, str | os.PathLike | bytes | bytearray | Image) or hasattr(given, "read") or is_pillow(given)
+    )
+
+
 def is_tensor(given: object) -> TypeGuard[Tensor]:
     """Return whether something is a torch tensor; torch need not be loaded for what is none."""
     torch: Any = sys.modules.get("torch")

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from imgrestore.codecs import ReadOptions
-from imgrestore.codecs.forms import File, Source, name_of, opened, sources
+from imgrestore.codecs.forms import File, Source, is_one, name_of, opened, sources
 from imgrestore.errors import ImageValueError, UsageError
 from imgrestore.image import Image
 from imgrestore.image.tensors import to_tensor
@@ -22,7 +22,7 @@ from imgrestore.metrics import protocols
 from imgrestore.metrics.protocols import Protocol
 
 if TYPE_CHECKING:
-    pass
+    from imgrestore.codecs.pillow import Picture
 
 Single: TypeAlias = "File | Image | Picture"
 """What always is one image."""
@@ -90,16 +90,11 @@ def _measured(
     if protocol not in protocols.PROTOCOLS:
         raise UsageError(f"no protocol is called {protocol!r}", hint=f"use {' or '.join(protocols.PROTOCOLS)}")
     ours, theirs = _images(restored), _images(gt)
-    if _several(restored) != _several(gt) or len(ours) != len(theirs):
+    if is_one(restored) != is_one(gt) or len(ours) != len(theirs):
         counts = " and ".join(f"{len(images)} image{'s' * (len(images) != 1)}" for images in (ours, theirs))
         raise ImageValueError(f"{counts} cannot be compared: either both are one image, or both a batch of as many")
     values = [metric(*_pair(one, other), protocol, border) for one, other in zip(ours, theirs, strict=True)]
-    return np.array(values) if _several(restored) else values[0]
-
-
-def _several(given: Any) -> bool:
-    """Return whether a batch was given."""
-    return isinstance(given, list | tuple) or getattr(given, "ndim", 0) == 4
+    return values[0] if is_one(restored) else np.array(values)
 
 
 def _images(given: Any) -> list[tuple[Source, str]]:
