@@ -351,7 +351,7 @@ def test_images_are_opened_saved_and_shown(tmp_path: Path, photo, monkeypatch: p
         image.save(file)
     assert read_image(tmp_path / "z.tif").pixels.shape == (20, 30, 3), "an open file's name tells the format"
     shown: list[PillowImage.Image] = []
-    monkeypatch.setattr(ImageShow, "show", lambda picture, **options: shown.append(picture))
+    monkeypatch.setattr(ImageShow, "show", lambda picture, title: shown.append(picture))
     image.show()
     assert np.array_equal(np.asarray(shown[0]), image.pixels)
 
