@@ -22,12 +22,13 @@ import tifffile
 import torch
 from PIL import Image as PillowImage
 
-from imgrestore.batch.jobs import Request, plan
 from imgrestore.batch.methods import ready
+from imgrestore.batch.plan import plan
+from imgrestore.batch.request import Request
 from imgrestore.batch.run import run
-from imgrestore.codecs import ReadOptions, SaveOptions, open_image
+from imgrestore.codecs import ReadOptions, open_image
 from imgrestore.errors import ImgrestoreError
-from imgrestore.provenance.stamp import Carrying
+from imgrestore.provenance.settings import Settings
 from imgrestore.weights.catalogue import choose
 
 pillow_heif.register_heif_opener()
@@ -191,7 +192,7 @@ def main(seed: int, first: int, seconds: float, folder: Path) -> None:
     originals = samples()
     torch.set_num_threads(1)
     choice = choose("bicubic", 2)
-    method = ready(choice, Carrying(), device="cpu")
+    method = ready(choice, Settings(device="cpu"))
     output = folder / "output"
     output.mkdir(exist_ok=True)
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
@@ -204,8 +205,9 @@ def main(seed: int, first: int, seconds: float, folder: Path) -> None:
         options = ReadOptions(LARGEST, allow_damaged=bool(rng.random() < 0.3), first_frame=bool(rng.random() < 0.7))
         read(content, name, options)
         if rng.random() < 0.2:
-            request = Request([victim], output, into_folder=True, reading=replace(options, max_pixels=1_000_000))
-            for record in run(plan(request, choice).jobs, lambda job: method, "bicubic", SaveOptions(), lambda _: None):
+            settings = Settings(**vars(replace(options, max_pixels=1_000_000)), stamp=False)
+            request = Request([victim], output, into_folder=True, settings=settings)
+            for record in run(plan(request, choice).jobs, lambda job: method, "bicubic", lambda _: None):
                 written = [path for path in output.iterdir() if record.status == "failed" or path.name[0] == "."]
                 assert not written, f"{record} left {written}"
             for path in output.iterdir():

@@ -1,5 +1,6 @@
 """The Python interface: every form of image, what comes back, and what is said of the rest."""
 
+import inspect
 import io
 import pickle
 import warnings
@@ -25,7 +26,7 @@ from imgrestore import (
     restore,
     restore_many,
 )
-from imgrestore.api.options import Options
+from imgrestore.api.options import OFFERED, Options
 from imgrestore.codecs import ReadOptions, SaveOptions, read_image
 from imgrestore.errors import DamagedError, ExistsError, FormatLimitError, UnknownNameError, UsageError, WeightsError
 from imgrestore.image import Metadata
@@ -258,14 +259,12 @@ def test_mistakes_in_arguments(photo) -> None:
 
 
 def test_python_has_every_setting_of_the_command_line() -> None:
-    import inspect
-
-    of_files = {"preserve_times", "stamp"}
+    assert set(Options.__annotations__) - {"size"} | {"scale"} == OFFERED, "type checkers know what there is"
     saving = set(inspect.signature(Image.save).parameters) - {"self", "target", "overwrite"}
-    asked = set(Options.__annotations__) - {"size"} | {"scale"}
-    assert asked | saving | of_files == {setting.name for setting in fields(Settings)}
+    of_files = {"preserve_times", "stamp"}
+    assert OFFERED | saving | of_files == {setting.name for setting in fields(Settings)}
     opening = set(inspect.signature(Image.open).parameters) - {"file"}
-    assert opening == {option.name for option in fields(ReadOptions)} <= asked
+    assert opening == {option.name for option in fields(ReadOptions)} <= OFFERED
 
 
 def test_many_are_restored_one_after_the_other(tmp_path: Path, photo) -> None:

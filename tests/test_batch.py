@@ -16,7 +16,7 @@ from PIL import Image as PillowImage
 from typer.testing import CliRunner
 
 import processes
-from imgrestore.batch.jobs import Job
+from imgrestore.batch.job import Job
 from imgrestore.batch.manifest import MANIFEST
 from imgrestore.cli.app import app
 from imgrestore.cli.outcome import resuming
@@ -102,7 +102,6 @@ def test_what_has_changed_is_done_again(photos: Path) -> None:
         ["--strength", "0.5"],
         ["--scale", "3"],
         ["--model", "lanczos"],
-        ["--quality", "50"],
         ["--depth", "16"],
         ["--background", "white"],
         ["--allow-damaged"],

@@ -26,15 +26,15 @@ from typer.testing import CliRunner
 
 import processes
 from imgrestore import files
-from imgrestore.batch.jobs import Request, plan
 from imgrestore.batch.manifest import MANIFEST
+from imgrestore.batch.plan import plan
+from imgrestore.batch.request import Request
 from imgrestore.batch.space import forecast, shown
 from imgrestore.cli import signals
 from imgrestore.cli.app import app
 from imgrestore.cli.outcome import resuming
 from imgrestore.codecs import find_images, pipes, read_image, vips
 from imgrestore.errors import ImgrestoreError, InputError, OutputError
-from imgrestore.image.conversion import Conversion
 from imgrestore.weights.catalogue import choose
 
 OPTIONS = ["--model", "bicubic", "--scale", "2"]
@@ -187,7 +187,7 @@ def test_disk_space_is_looked_at_before_work_starts(photos: Path, monkeypatch: p
     free(monkeypatch, needed)
     assert forecast(jobs) == []
     free(monkeypatch, needed - 1)
-    deeper = [replace(job, conversion=Conversion(depth=16)) for job in jobs]
+    deeper = [replace(job, settings=replace(job.settings, depth=16)) for job in jobs]
     assert "take up to 45.4 kB" in forecast(deeper)[0]
     (warning,) = forecast(jobs)
     assert warning.endswith("22.7 kB are free, and the results take up to 22.7 kB, less what compression saves")
@@ -205,7 +205,7 @@ def test_disk_space_is_looked_at_before_work_starts(photos: Path, monkeypatch: p
 def test_a_folder_that_must_not_be_written_to(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("out").mkdir()
     with monkeypatch.context() as root:  # who may write anywhere
-        root.setattr("imgrestore.batch.jobs.os.access", lambda path, mode: mode == os.R_OK)
+        root.setattr("imgrestore.batch.clashes.os.access", lambda path, mode: mode == os.R_OK)
         code, _, stderr = restore("in", "-o", "out", *OPTIONS)
     assert code == 1 and "out: cannot be written to" in stderr
 
@@ -228,7 +228,7 @@ def test_an_output_that_one_may_not_even_look_for(photos: Path, monkeypatch: pyt
 
     Path("locked").mkdir()
     monkeypatch.setattr("pathlib.Path.stat", refused)
-    monkeypatch.setattr("imgrestore.batch.jobs.os.access", lambda path, mode: mode == os.R_OK)
+    monkeypatch.setattr("imgrestore.batch.clashes.os.access", lambda path, mode: mode == os.R_OK)
     for output in ("locked/x.png", "locked/"):
         code, _, stderr = restore("in/a.png", "-o", output, *OPTIONS)
         assert code == 1 and "locked: cannot be written to" in stderr

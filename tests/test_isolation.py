@@ -13,7 +13,8 @@ from PIL import Image as PillowImage
 from PIL import ImageCms
 
 import processes
-from imgrestore.batch.jobs import Request, plan
+from imgrestore.batch.plan import plan
+from imgrestore.batch.request import Request
 from imgrestore.codecs import ReadOptions, heic, isolation, loading, open_image, pillow, pipes, read_header, read_image
 from imgrestore.codecs.formats import FORMATS, by_name
 from imgrestore.errors import DamagedError, InputError, TooLargeError

@@ -4,11 +4,14 @@ from pathlib import Path
 import pytest
 from PIL import Image as PillowImage
 
-from imgrestore.batch.jobs import STREAM, Request, plan
-from imgrestore.batch.manifest import Entry, Manifest
+from imgrestore.batch.inputs import STREAM
+from imgrestore.batch.manifest import Attempt, Manifest
 from imgrestore.batch.names import Template
+from imgrestore.batch.plan import plan
+from imgrestore.batch.request import Request
 from imgrestore.errors import OutputError, UsageError
 from imgrestore.image.sizes import Target
+from imgrestore.provenance.settings import Settings
 from imgrestore.weights.catalogue import choose, labelled, task_model
 
 BICUBIC = choose("bicubic", 2)
@@ -37,8 +40,8 @@ def test_names_of_outputs(here: Path) -> None:
     assert destinations("a.jpg", "b.png", output=Path("out")) == ["out/a.jpg", "out/b.png"]
     assert destinations("scans", output=Path("out")) == ["out/c.tif", "out/e.png"]
     assert destinations("scans", output=Path("out"), recursive=True) == ["out/c.tif", "out/e.png", "out/deep/d.webp"]
-    assert destinations("a.jpg", output=Path("out.d"), format_name="png") == ["out.d"]
-    assert destinations("a.jpg", output=Path("out/"), format_name="webp") == ["out/a.webp"]
+    assert destinations("a.jpg", output=Path("out.d"), settings=Settings(format="png")) == ["out.d"]
+    assert destinations("a.jpg", output=Path("out/"), settings=Settings(format="webp")) == ["out/a.webp"]
     assert destinations("a.jpg", output=STREAM) == ["-"]
     assert destinations("scans/e.bmp") == ["scans/e_bicubic_2x.png"]
     assert destinations("a.jpg", output=Path("out.d"), into_folder=True) == ["out.d/a.jpg"]
@@ -62,11 +65,11 @@ def test_what_the_manifest_knows_is_no_original(here: Path) -> None:
     for name in ("a.png", "a.jpg"):
         PillowImage.open("b.png").save(folder / name)
     with pytest.raises(UsageError, match="would both be written"):
-        destinations("d", output=folder, format_name="jpeg", overwrite=True)
+        destinations("d", output=folder, settings=Settings(format="jpeg"), overwrite=True)
     manifest = Manifest(folder)
-    manifest.append(Entry("done", str(folder / "a.png"), output="a.jpg"))
+    manifest.append(Attempt("done", str(folder / "a.png"), output="a.jpg"))
     manifest.close()
-    assert destinations("d", output=folder, format_name="jpeg", overwrite=True) == ["d/a.jpg"]
+    assert destinations("d", output=folder, settings=Settings(format="jpeg"), overwrite=True) == ["d/a.jpg"]
 
 
 def test_a_name_needs_a_folder(here: Path) -> None:
@@ -97,11 +100,16 @@ def test_the_output_folder_inside_the_input_folder_is_not_an_input(here: Path) -
         (["scans/deep/../deep/.."], {"output": Path("scans")}, UsageError, "would overwrite an input"),
         (["a.jpg"], {"output": Path("a.jpg"), "overwrite": True}, UsageError, "would overwrite an input"),
         (["a.jpg"], {"output": Path("x.gif")}, UsageError, "cannot tell the format"),
-        (["a.jpg"], {"format_name": "gif"}, UsageError, "cannot write the format"),
+        (["a.jpg"], {"settings": Settings(format="gif")}, UsageError, "cannot write the format"),
         (["a.jpg", "b.png"], {"output": STREAM}, UsageError, "several results"),
         (["a.jpg", "b.png"], {"output": Path("scans/notes.txt")}, UsageError, "names a file"),
         (["a.jpg", "b.png"], {"output": Path("new.jpg")}, UsageError, "names a file"),
-        (["a.jpg"], {"output": Path("x.png"), "format_name": "jpeg"}, UsageError, "not the name of a jpeg file"),
+        (
+            ["a.jpg"],
+            {"output": Path("x.png"), "settings": Settings(format="jpeg")},
+            UsageError,
+            "not the name of a jpeg file",
+        ),
         (["scans/e.bmp", "scans/deep/e.bmp"], {"output": Path("out")}, UsageError, "would both be written"),
         ([], {}, UsageError, "no input"),
     ],
@@ -142,7 +150,7 @@ def test_a_folder_without_images(here: Path) -> None:
 def test_what_a_format_cannot_hold_is_known_before(here: Path, photo) -> None:
     PillowImage.new("RGBA", (9000, 9)).save("alpha.png")
     for name, message in (("jpeg", "transparency"), ("webp", "too large for webp")):
-        planned = plan(Request([Path("alpha.png"), Path("b.png")], format_name=name), BICUBIC)
+        planned = plan(Request([Path("alpha.png"), Path("b.png")], settings=Settings(format=name)), BICUBIC)
         assert len(planned.jobs) == 1 and message in str(planned.failures[0][1])
 
 
@@ -168,7 +176,7 @@ def test_outputs_that_are_not_ordinary_files_are_left_alone(here: Path) -> None:
     os.mkfifo("pipe.png")
     for target in (Path("pipe.png"), Path("/dev/null")):
         with pytest.raises(OutputError, match="not an ordinary file"):
-            destinations("a.jpg", output=target, overwrite=True, format_name="png")
+            destinations("a.jpg", output=target, overwrite=True, settings=Settings(format="png"))
     assert Path("pipe.png").is_fifo()
     os.mkfifo("scans/pipe")
     assert len(destinations("scans")) == 2, "a pipe in a folder is not waited for"
@@ -219,8 +227,8 @@ def test_choices_of_model_and_scale(tmp_path: Path) -> None:
     ],
 )
 def test_target_sizes_keep_the_proportions(target: Target, size: tuple[int, int], here: Path) -> None:
-    (job,) = plan(Request([Path("a.jpg")], target=target), BICUBIC).jobs
-    assert (job.width, job.height) == size
+    (job,) = plan(Request([Path("a.jpg")], settings=Settings(**vars(target))), BICUBIC).jobs
+    assert job.settings.size == job.result_size == size
     told = "2x" if target == Target() else f"{size[0]}x{size[1]}"
     assert job.destination == Path(f"a_bicubic_{told}.jpg"), "it states no factor that is not its own"
 
@@ -242,7 +250,7 @@ def test_patterns_of_names(here: Path) -> None:
     assert destinations("a.jpg", template=Template("{stem}@{scale}x-{width}x{height}{ext}")) == ["a@2x-60x40.jpg"]
     assert destinations("scans/e.bmp", template=Template("{name}.{model}{ext}")) == ["scans/e.bmp.bicubic.png"]
     assert destinations("a.jpg", output=Path("out"), template=Template("new {stem}{ext}")) == ["out/new a.jpg"]
-    assert destinations("a.jpg", target=Target(width=45)) == ["a_bicubic_45x30.jpg"]
+    assert destinations("a.jpg", settings=Settings(width=45)) == ["a_bicubic_45x30.jpg"]
     Path("{model}.png").write_bytes(Path("b.png").read_bytes())
     assert destinations("{model}.png") == ["{model}_bicubic_2x.png"], "braces in names of inputs are just braces"
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from imgrestore.batch.manifest import MANIFEST, Entry, Manifest, fingerprint, read_line
+from imgrestore.batch.manifest import MANIFEST, Attempt, Manifest, fingerprint, read_line
 from imgrestore.errors import OutputError
 from imgrestore.files import remove_leftovers
 
 
-def entry(name: str, status: str = "done", **more: object) -> Entry:
-    return Entry(status, f"/in/{name}", output=name, **more)
+def entry(name: str, status: str = "done", **more: object) -> Attempt:
+    return Attempt(status, f"/in/{name}", output=name, **more)
 
 
 def lines(folder: Path) -> list[dict[str, object]]:
@@ -65,7 +65,7 @@ def test_lines_that_are_no_entries_are_ignored(tmp_path: Path, line: bytes) -> N
 
 
 def test_fields_of_later_versions_are_ignored() -> None:
-    assert read_line(b'{"status":"done","input":"x","colour":1}') == Entry("done", "x")
+    assert read_line(b'{"status":"done","input":"x","colour":1}') == Attempt("done", "x")
 
 
 def test_a_full_disk_leaves_whole_lines(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 
 from imgrestore.image import Metadata
-from imgrestore.provenance.stamp import NAMESPACE, Carrying, Stamp
+from imgrestore.provenance.stamp import NAMESPACE, Stamp, carried
 
 STAMP = Stamp("0.2.0", "resnet-sr", "ab" * 32, {"scale": 2, "strength": 0.5, "note": "<\"é'&#65;>"})
 PACKET = (
@@ -39,11 +39,11 @@ def test_packets_without_a_stamp_or_a_place_for_it() -> None:
 
 
 def test_a_note_that_does_not_fit_costs_nothing_that_was_there() -> None:
-    carrying, metadata = Carrying(STAMP), Metadata(xmp=PACKET)
-    assert Stamp.out_of(carrying.of(metadata, {}, 10_000)[0].xmp) is not None
-    kept, notes = carrying.of(metadata, {}, len(PACKET) + 20)
+    metadata = Metadata(xmp=PACKET)
+    assert Stamp.out_of(carried(metadata, STAMP, largest=10_000)[0].xmp) is not None
+    kept, notes = carried(metadata, STAMP, largest=len(PACKET) + 20)
     assert kept.xmp == PACKET and notes == ("beside its XMP there is no room for a note of how it was made",)
     stamped = Metadata(xmp=Stamp("0.1.0", "nearest").into(PACKET))
-    assert carrying.of(stamped, {}, len(PACKET) + 300)[0].xmp == PACKET, "an earlier note would be untrue"
-    alone, notes = carrying.of(Metadata(xmp=PACKET + bytes(5000)), {}, 5000)
+    assert carried(stamped, STAMP, largest=len(PACKET) + 300)[0].xmp == PACKET, "an earlier note would be untrue"
+    alone, notes = carried(Metadata(xmp=PACKET + bytes(5000)), STAMP, largest=5000)
     assert Stamp.out_of(alone.xmp) == STAMP and "XMP of" in notes[0] and "was left out" in notes[0]

@@ -26,7 +26,7 @@ from imgrestore.errors import ImageTypeError, RestorationWarning
 from imgrestore.files import replacing, unfinished
 from imgrestore.image.conversion import Conversion
 from imgrestore.provenance.settings import Settings
-from imgrestore.provenance.stamp import Carrying
+from imgrestore.provenance.stamp import carried
 
 _SHOWN = 1024
 """Longest side, in pixels, that a notebook is shown."""
@@ -118,8 +118,8 @@ class Image(image.Image):
         """
         with in_python():
             saving = Settings(quality=quality, subsampling=subsampling, lossless=lossless).saving
-            carried = Carrying(strip=strip_metadata).of(self.metadata, {})[0]
-            shown = replace(self, metadata=carried)
+            metadata, _ = carried(self.metadata, None, strip=strip_metadata)
+            shown = replace(self, metadata=metadata)
             name = name_of(target)
             form = _format(format, target)
             check_format(name, shown.header, shown.header, form, Conversion())

@@ -1,18 +1,21 @@
-"""Arguments that several functions of the Python interface share. Their names are those of the command line's options.
+"""Arguments that several functions of the Python interface share: the settings, by the names of the command line.
 
-A test holds them against :class:`~imgrestore.provenance.settings.Settings`, which checks their values.
+:class:`~imgrestore.provenance.settings.Settings` decides which there are and checks their values. Type checkers cannot
+read that, so :class:`Options` states names and types for them, and a test holds it against the settings.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypedDict
 
+from imgrestore.codecs import SaveOptions
 from imgrestore.engine.devices import Precision
 from imgrestore.errors import UsageError, nearest
 from imgrestore.image import Header
 from imgrestore.image.sizes import Target
+from imgrestore.provenance.setting import Decides, known
 from imgrestore.provenance.settings import Settings
 
 
@@ -65,7 +68,13 @@ class Options(Wishes, total=False):
     memory: int | str | None
 
 
-SETTLED = frozenset(("scale", "task", "weights", *(Options.__annotations__.keys() - Wishes.__annotations__.keys())))
+OFFERED = {name for name, setting in known(Settings).items() if setting.decides is not Decides.FILE} - {
+    "format",
+    *(option.name for option in fields(SaveOptions)),
+}
+"""The settings that are not about a file that is written; those are for :meth:`imgrestore.api.image.Image.save`."""
+
+SETTLED = {"scale", "task", "weights", *(name for name, setting in known(Settings).items() if setting.engine)}
 """What a loaded model has settled."""
 
 
@@ -91,10 +100,9 @@ class Asked:
             TypeError: There is no such option.
             UsageError: One of them has no such value, or they contradict each other.
         """
-        known = {"scale", *Options.__annotations__}
         for name in options:
-            if name not in known:
-                raise TypeError(f"unexpected keyword argument {name!r}{nearest(name, known)}")
+            if name not in OFFERED and name != "size":
+                raise TypeError(f"unexpected keyword argument {name!r}{nearest(name, {'size', *OFFERED})}")
         others = {name: value for name, value in options.items() if name != "size"}
         settings, size = replace(self.settings, **others), options.get("size", self.size)
         if size is not None and (len(size) != 2 or min(size) < 1):

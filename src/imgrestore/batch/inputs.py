@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import fnmatch
+import os
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from imgrestore.codecs import find_images
@@ -16,8 +17,8 @@ STREAM = Path("-")
 
 
 @dataclass(frozen=True)
-class Found:
-    """An input with the path its output has below the output folder.
+class Input:
+    """An input, with the path its output has below the output folder.
 
     Attributes:
         source: The file, or :data:`STREAM`.
@@ -37,7 +38,7 @@ def find(
     globs: Sequence[str],
     leave_out: Path | None,
     unreadable: Callable[[OSError], None],
-) -> list[Found]:
+) -> list[Input]:
     """Return the images that one of the inputs stands for.
 
     Args:
@@ -51,11 +52,11 @@ def find(
         InputError: There is no such file, or no image in the folder.
     """
     if path == STREAM:
-        return [Found(STREAM, Path("stdin"))]
+        return [Input(STREAM, Path("stdin"))]
     if path.is_dir():
         images = find_images(path, recursive=recursive, leave_out=leave_out, unreadable=unreadable)
         files = ((image if image != STREAM else image.absolute(), image.relative_to(path)) for image in images)
-        found = [Found(image, relative, named=False) for image, relative in files]
+        found = [Input(image, relative, named=False) for image, relative in files]
         found = [item for item in found if wanted(item.relative, globs)]
         if not found:
             matching = f" that matches {' or '.join(globs)}" if globs else ""
@@ -66,7 +67,7 @@ def find(
         raise InputError(f"{path}: no such file or folder")
     if not path.is_file() and not path.is_fifo():
         raise InputError(f"{path}: is neither a file nor a folder")
-    return [Found(path, Path(path.name))]
+    return [Input(path, Path(path.name))]
 
 
 def wanted(relative: Path, globs: Sequence[str]) -> bool:
@@ -79,3 +80,18 @@ def wanted(relative: Path, globs: Sequence[str]) -> bool:
         re.fullmatch(fnmatch.translate(glob), relative.as_posix() if "/" in glob else relative.name, re.IGNORECASE)
         for glob in globs
     )
+
+
+def each_once(inputs: Iterable[Input], *, beside: bool) -> list[Input]:
+    """Leave out what was found before, by another path to it or in a folder, and would have the same output."""
+    once: dict[tuple[str, str, Path | None], Input] = {}
+    for item in inputs:
+        key = place_of(item.source.parent), item.source.name, None if beside else item.relative
+        before = once.get(key, item)
+        once[key] = replace(before, named=before.named or item.named)
+    return list(once.values())
+
+
+def place_of(path: Path) -> str:
+    """Return where a path leads; links in a circle lead nowhere, which is no reason to give up here."""
+    return os.path.realpath(path)

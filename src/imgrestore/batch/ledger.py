@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from imgrestore.batch.jobs import STREAM, Job
-from imgrestore.batch.manifest import Entry, Manifest, fingerprint
+from imgrestore import __version__
+from imgrestore.batch.inputs import STREAM
+from imgrestore.batch.job import Job
+from imgrestore.batch.manifest import Attempt, Manifest, fingerprint
 from imgrestore.codecs.refusals import reading
 from imgrestore.errors import ExistsError, ImgrestoreError
 from imgrestore.files import content_hash
+from imgrestore.provenance.setting import Decides
+from imgrestore.weights.catalogue import Choice, Remedies
 
 
 @dataclass(frozen=True)
@@ -28,26 +32,28 @@ class Split:
 
     todo: Sequence[Job]
     done: Sequence[Job]
-    failed: Sequence[tuple[Job, Entry]]
+    failed: Sequence[tuple[Job, Attempt]]
 
 
 class Ledger:
-    """The manifest of one batch: it knows which parameters and weights the outputs come from."""
+    """The manifest of one batch: it knows which model, weights and settings the outputs come from."""
 
-    def __init__(self, folder: Path, parameters: Mapping[str, Any], weights: str) -> None:
+    def __init__(self, folder: Path, choice: Choice | Remedies) -> None:
         """Read the manifest of a folder.
 
         Args:
             folder: The output folder.
-            parameters: Everything but the input and the weights that decides what the outputs are.
-            weights: SHA-256 of the weights file, or empty for a model without.
+            choice: The model, or those among which each image's damage decides.
 
         Raises:
             OutputError: The manifest cannot be read.
         """
         self.manifest = Manifest(folder)
-        self._parameters = dict(parameters)
-        self._weights = weights or None
+        self._scale = choice.scale
+        self._model: dict[str, Any] = {"version": __version__, "model": choice.name}
+        if isinstance(choice, Choice):
+            self._model |= {"model": choice.model, "network_scale": choice.network_scale}
+        self._weights = choice.sha256 or None
 
     def split(self, jobs: Sequence[Job], *, retry_failed: bool, overwrite: bool) -> Split:
         """Tell the jobs that are done from those to do.
@@ -62,17 +68,17 @@ class Ledger:
         """
         todo: list[Job] = []
         done: list[Job] = []
-        failed: list[tuple[Job, Entry]] = []
+        failed: list[tuple[Job, Attempt]] = []
         for job in jobs:
-            entry = self.manifest.last(self._output(job), _source(job))
-            if entry is None or not self._matches(job, entry):
+            attempt = self.manifest.last(self._output(job), _source(job))
+            if attempt is None or not self._matches(job, attempt):
                 todo.append(job)
-            elif entry.status == "failed":
+            elif attempt.status == "failed":
                 if retry_failed:
                     todo.append(job)
                 else:
-                    failed.append((job, entry))
-            elif _size(job.destination) == entry.output_size:
+                    failed.append((job, attempt))
+            elif _size(job.destination) == attempt.output_size:
                 done.append(job)
             else:
                 todo.append(job)
@@ -81,68 +87,80 @@ class Ledger:
             todo = [replace(job, replaces=self.manifest.made(self._output(job)) is not None) for job in todo]
         return Split(todo, done, failed)
 
-    def open_entry(self, job: Job) -> Entry:
-        """Return the entry of a job that begins now, before its input is read.
+    def begin(self, job: Job) -> Attempt:
+        """Return the attempt of a job that begins now, before its input is read.
 
         Raises:
             InputError: The input cannot be read.
         """
         with reading(job.name):
             size, mtime, sha256 = identity(job)
-        entry = self._blank(job)
-        return replace(entry, size=size, mtime_ns=mtime, sha256=sha256)
+        attempt = self._blank(job)
+        return replace(attempt, size=size, mtime_ns=mtime, sha256=sha256)
 
-    def writing(self, entry: Entry, size: int) -> None:
+    def writing(self, attempt: Attempt, size: int) -> None:
         """Note that a finished output is about to be given its name."""
-        self.manifest.append(replace(entry, status="writing", output_size=size))
+        self.manifest.append(replace(attempt, status="writing", output_size=size))
 
-    def done(self, job: Job, entry: Entry, seconds: float) -> None:
+    def done(self, job: Job, attempt: Attempt, seconds: float) -> None:
         """Note that a job is done."""
-        done = replace(entry, status="done", output_size=_size(job.destination), seconds=seconds)
+        done = replace(attempt, status="done", output_size=_size(job.destination), seconds=seconds)
         self.manifest.append(done)
 
-    def failed(self, job: Job, entry: Entry | None, error: ImgrestoreError, seconds: float) -> None:
+    def failed(self, job: Job, attempt: Attempt | None, error: ImgrestoreError, seconds: float) -> None:
         """Note that a job failed, unless a file in its output's place did it: that is nothing about the input.
 
         Args:
             job: What failed.
-            entry: Its entry, or None if its input could not be read.
+            attempt: Its attempt, or None if its input could not be read.
             error: Why.
             seconds: Wall-clock time.
         """
         if isinstance(error, ExistsError):
             return
-        self.manifest.append(replace(entry or self._blank(job), **_failure(error), seconds=seconds))
+        self.manifest.append(replace(attempt or self._blank(job), **_failure(error), seconds=seconds))
 
     def unplanned(self, name: str, error: ImgrestoreError) -> None:
         """Note an input that nothing could be planned for, unless that was said before."""
         source = str(Path(name).absolute())
         last = self.manifest.last(None, source)
         if last is None or last.error != str(error):
-            self.manifest.append(replace(Entry("failed", source), **_failure(error)))
+            self.manifest.append(replace(Attempt("failed", source), **_failure(error)))
 
-    def _blank(self, job: Job) -> Entry:
-        own = {"format": job.form.name, "width": job.width, "height": job.height}
-        parameters = fingerprint(self._parameters | own)
-        return Entry("writing", _source(job), parameters=parameters, weights=self._weights, output=self._output(job))
+    def _blank(self, job: Job) -> Attempt:
+        parameters = fingerprint(self._model | job.settings.deciding(Decides.PIXELS, Decides.FILE, changed=True))
+        return Attempt("writing", _source(job), parameters=parameters, weights=self._weights, output=self._output(job))
 
     def _output(self, job: Job) -> str:
         return job.destination.relative_to(self.manifest.folder).as_posix()
 
-    def _matches(self, job: Job, entry: Entry) -> bool:
-        """Return whether an entry is about this input as it is now, these parameters and these weights."""
+    def _matches(self, job: Job, attempt: Attempt) -> bool:
+        """Return whether an attempt is about this input as it is now, these parameters and these weights."""
         now = self._blank(job)
-        if (entry.parameters, entry.weights) != (now.parameters, now.weights):
+        if attempt.weights != now.weights or attempt.parameters not in (now.parameters, self._of_all_options(job)):
             return False
         try:
             size, mtime = _stamp(job)
-            if size != entry.size:
+            if size != attempt.size:
                 return False
-            if mtime is not None and mtime == entry.mtime_ns and now.input == entry.input:
+            if mtime is not None and mtime == attempt.mtime_ns and now.input == attempt.input:
                 return True
-            return entry.sha256 is not None and identity(job)[2] == entry.sha256
+            return attempt.sha256 is not None and identity(job)[2] == attempt.sha256
         except OSError:
             return False
+
+    def _of_all_options(self, job: Job) -> str:
+        """Return the fingerprint that version 0.1.0 wrote at first: of all options, whatever the output heeds."""
+        asked = job.settings
+        names = ("crop", "depth", "background", "quality", "subsampling", "lossless", "strength", "precision")
+        same = ("width", "height", "format")
+        renamed = {
+            "scale": self._scale,
+            "reading": [asked.allow_damaged, asked.first_frame],
+            "strip": asked.strip_metadata,
+            "no_stamp": not asked.stamp,
+        }
+        return fingerprint(self._model | {name: getattr(asked, name) for name in (*names, *same)} | renamed)
 
     def _check_strangers(self, jobs: Sequence[Job]) -> None:
         there = [(job.destination, self._stranger(job)) for job in jobs if job.destination.exists()]

@@ -32,8 +32,8 @@ _BLOCK = 2**16
 
 
 @dataclass(frozen=True)
-class Entry:
-    """What is known of one input and its output.
+class Attempt:
+    """An attempt at one input: what is known of it and its output.
 
     Attributes:
         status: ``"done"``, ``"failed"``, or ``"writing"``: a finished output is about to get its name. After a crash
@@ -67,12 +67,12 @@ class Entry:
     seconds: float = 0.0
 
     def line(self) -> bytes:
-        """Return the entry as it stands in the manifest; a file name that is not text survives as escapes."""
+        """Return it as it stands in the manifest; a file name that is not text survives as escapes."""
         return json.dumps(dataclasses.asdict(self), separators=(",", ":")).encode() + b"\n"
 
 
-def read_line(line: bytes) -> Entry | None:
-    """Return the entry of a line, or None if it is none."""
+def read_line(line: bytes) -> Attempt | None:
+    """Return the attempt that a line tells of, or None if it tells of none."""
     try:
         table = json.loads(line)
     except (ValueError, RecursionError):
@@ -81,8 +81,8 @@ def read_line(line: bytes) -> Entry | None:
         return None
     if not isinstance(table.get("output"), str | None):
         return None
-    known = {field.name for field in dataclasses.fields(Entry)}
-    return Entry(**{key: value for key, value in table.items() if key in known})
+    known = {field.name for field in dataclasses.fields(Attempt)}
+    return Attempt(**{key: value for key, value in table.items() if key in known})
 
 
 class Manifest:
@@ -96,8 +96,8 @@ class Manifest:
         """
         self.folder = folder
         self.path = folder / MANIFEST
-        self._last: dict[tuple[str | None, str], Entry] = {}
-        self._made: dict[str, Entry] = {}
+        self._last: dict[tuple[str | None, str], Attempt] = {}
+        self._made: dict[str, Attempt] = {}
         self._handle: int | None = None
         if self.path.exists() and not self.path.is_file():
             raise OutputError(f"{self.path}: is not an ordinary file", hint="move it away, or give another -o")
@@ -107,19 +107,19 @@ class Manifest:
             return
         except OSError as error:
             raise OutputError(f"{self.path}: cannot be read ({error.strerror})") from None
-        for entry in filter(None, map(read_line, lines)):
-            self._remember(entry)
+        for attempt in filter(None, map(read_line, lines)):
+            self._remember(attempt)
 
-    def last(self, output: str | None, source: str) -> Entry | None:
+    def last(self, output: str | None, source: str) -> Attempt | None:
         """Return how the last attempt at an output ended, or, where no output was planned, at an input."""
         return self._last.get(_key(output, source))
 
-    def made(self, output: str) -> Entry | None:
+    def made(self, output: str) -> Attempt | None:
         """Return how one of our runs last made this output, so that it may be replaced, or None if none did."""
         return self._made.get(output)
 
-    def append(self, entry: Entry) -> None:
-        """Add an entry; when this returns, it is on the disk.
+    def append(self, attempt: Attempt) -> None:
+        """Add an attempt; when this returns, it is on the disk.
 
         Raises:
             OutputError: It cannot be written.
@@ -128,10 +128,10 @@ class Manifest:
             if self._handle is None:
                 self._handle = self._open()
             with _locked(self._handle):
-                _append(self._handle, entry.line())
+                _append(self._handle, attempt.line())
         except OSError as error:
             raise OutputError(f"{self.path}: cannot be written ({error.strerror or error})") from None
-        self._remember(entry)
+        self._remember(attempt)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -145,13 +145,13 @@ class Manifest:
         flush_folder(self.folder)
         return handle
 
-    def _remember(self, entry: Entry) -> None:
-        if entry.output is not None and entry.status != "failed":
-            self._made[entry.output] = entry
-        if entry.status != "writing":
-            self._last[_key(entry.output, entry.input)] = entry
+    def _remember(self, attempt: Attempt) -> None:
+        if attempt.output is not None and attempt.status != "failed":
+            self._made[attempt.output] = attempt
+        if attempt.status != "writing":
+            self._last[_key(attempt.output, attempt.input)] = attempt
         else:
-            self._last.pop(_key(entry.output, entry.input), None)
+            self._last.pop(_key(attempt.output, attempt.input), None)
 
 
 def fingerprint(parameters: dict[str, Any]) -> str:

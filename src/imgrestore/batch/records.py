@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import traceback
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from imgrestore.automatic.treatment import Treatment
-from imgrestore.batch.jobs import Job
-from imgrestore.batch.manifest import Entry
+from imgrestore.batch.job import Job
+from imgrestore.batch.manifest import Attempt
 from imgrestore.errors import ImgrestoreError, InputError
+from imgrestore.provenance.setting import Decides
+from imgrestore.provenance.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class Record:
         device: Where it was computed, or None if nothing was.
         precision: Arithmetic used, or None if nothing was computed.
         tile: Height and width of the tiles in input pixels, or None if there were none.
+        settings: What decides the result: as it was computed, or, if it was not, as was asked for; None if nothing is.
         seconds: Wall-clock seconds.
         found: What was estimated of its damage, or None if that was not asked.
         did: Tasks of the models that treated it, or None if that was not asked.
@@ -52,6 +56,7 @@ class Record:
     device: str | None = None
     precision: str | None = None
     tile: tuple[int, int] | None = None
+    settings: dict[str, Any] | None = None
     seconds: float = 0.0
     found: dict[str, object] | None = None
     did: tuple[str, ...] | None = None
@@ -77,11 +82,23 @@ def done(job: Job, label: str | None) -> Record:
         output=str(job.destination),
         input_width=job.header.width,
         input_height=job.header.height,
-        width=job.crop.width if job.crop else job.width,
-        height=job.crop.height if job.crop else job.height,
+        width=job.result_size[0],
+        height=job.result_size[1],
         model=label,
-        scale=float(f"{job.width / job.header.width:.5g}"),
+        scale=float(f"{job.settings.size[0] / job.header.width:.5g}"),
+        settings=_deciding(job.settings),
     )
+
+
+def computed(job: Job, label: str | None, used: Settings) -> Record:
+    """Return the record of an input that was restored with these settings."""
+    how: dict[str, Any] = {"device": used.device, "precision": used.precision, "tile": used.tile}
+    return replace(done(job, label), **how, settings=_deciding(used))
+
+
+def copied(job: Job) -> Record:
+    """Return the record of an input that was taken as it is."""
+    return replace(done(job, None), settings=None)
 
 
 def failed(name: str, error: ImgrestoreError, label: str | None = None) -> Record:
@@ -91,10 +108,10 @@ def failed(name: str, error: ImgrestoreError, label: str | None = None) -> Recor
     return replace(record, error_code=error.code, error=str(error), hint=error.hint or None)
 
 
-def failed_before(job: Job, entry: Entry, label: str) -> Record:
+def failed_before(job: Job, attempt: Attempt, label: str) -> Record:
     """Return the record of an input that failed in an earlier run."""
-    error = InputError(f"{entry.error} (an earlier run)", hint="--retry-failed tries it again")
-    return replace(failed(job.name, error, label), error_code=entry.error_code or error.code)
+    error = InputError(f"{attempt.error} (an earlier run)", hint="--retry-failed tries it again")
+    return replace(failed(job.name, error, label), error_code=attempt.error_code or error.code)
 
 
 def skipped(job: Job, label: str) -> Record:
@@ -104,8 +121,8 @@ def skipped(job: Job, label: str) -> Record:
 
 def left(job: Job, treatment: Treatment | None) -> Record:
     """Return the record of an input with nothing to restore, and without an output."""
-    alone = replace(done(job, None), status="left", output=None, width=None, height=None, scale=None)
-    return told(alone, treatment)
+    nothing: dict[str, Any] = dict.fromkeys(("output", "width", "height", "scale", "settings"))
+    return treated(replace(done(job, None), status="left", **nothing), treatment)
 
 
 def planned(job: Job, label: str, treatment: Treatment | None, *, beside: bool) -> Record:
@@ -122,11 +139,15 @@ def planned(job: Job, label: str, treatment: Treatment | None, *, beside: bool) 
     if treatment.choice is None and beside:
         return left(job, treatment)
     model = treatment.choice.name if treatment.choice is not None else None
-    return told(replace(done(job, model), status="planned"), treatment)
+    return treated(replace(done(job, model), status="planned"), treatment)
 
 
-def told(record: Record, treatment: Treatment | None, said: str = "") -> Record:
+def treated(record: Record, treatment: Treatment | None, said: str = "") -> Record:
     """Return the record with what was found and done, if that was asked."""
     if treatment is None:
         return record
     return replace(record, found=treatment.found(), did=treatment.did, said=said)
+
+
+def _deciding(settings: Settings) -> dict[str, Any]:
+    return settings.deciding(Decides.PIXELS, Decides.ROUNDING, Decides.FILE)

@@ -12,14 +12,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-from imgrestore.batch.jobs import STREAM, Job
+from imgrestore.batch.inputs import STREAM
+from imgrestore.batch.job import Job
 from imgrestore.batch.ledger import Ledger, identity
-from imgrestore.batch.manifest import Entry
+from imgrestore.batch.manifest import Attempt
 from imgrestore.batch.methods import Method
-from imgrestore.batch.records import Record, done, failed, left, told
-from imgrestore.codecs import SaveOptions, open_image, write_image
+from imgrestore.batch.records import Record, computed, copied, failed, left, treated
+from imgrestore.codecs import open_image, write_image
 from imgrestore.codecs.headers import open_bytes
 from imgrestore.codecs.refusals import reading
 from imgrestore.engine.allocation import return_freed_memory
@@ -28,8 +28,9 @@ from imgrestore.engine.restorer import Restorer
 from imgrestore.errors import OutputError
 from imgrestore.files import refuse_existing, remove_leftovers, replacing, unfinished, writing_to_stdout
 from imgrestore.image import ImageStream
-from imgrestore.provenance.making import Making
-from imgrestore.provenance.stamp import Carrying
+from imgrestore.provenance.setting import Decides
+from imgrestore.provenance.settings import Settings
+from imgrestore.provenance.stamp import Stamp, carried
 
 _PIECE = 2**20
 
@@ -38,7 +39,6 @@ def run(
     jobs: Sequence[Job],
     method_of: Callable[[Job], Method],
     label: str,
-    options: SaveOptions,
     advance: Callable[[int], None],
     ledger: Ledger | None = None,
 ) -> Iterator[Record]:
@@ -48,7 +48,6 @@ def run(
         jobs: What to do.
         method_of: Tells how each is done.
         label: What records call the method where it is not known.
-        options: How results are compressed.
         advance: Told how many more pixels of results are done.
         ledger: Where it is written down for ``--resume``.
 
@@ -59,58 +58,61 @@ def run(
         remove_leftovers(folder)
     for job in jobs:
         return_freed_memory()
-        began = time.monotonic()
-        so_far = 0
-        entry: Entry | None = None
-        method: Method | None = None
+        yield _ended(job, method_of, label, advance, ledger)
 
-        def count(pixels: int) -> None:
-            nonlocal so_far
-            so_far += pixels
-            advance(pixels)
 
-        try:
-            entry = ledger.open_entry(job) if ledger is not None else None
-            method = method_of(job)
-            if not method.written:
-                advance(job.pixels)
-                yield replace(left(job, method.treatment), seconds=_since(began), said=method.said)
-                continue
-            warnings = _restore(job, method, options, count, ledger, entry)
-        except BrokenPipeError:
-            raise  # nobody reads the results any more
-        except Exception as error:  # whatever is wrong with one image, or with our code for it, ends no batch
-            advance(job.pixels - so_far)
-            seconds = _since(began)
-            problem = as_problem(job.name, error)
-            unwritten = noted(partial(ledger.failed, job, entry, problem, seconds)) if ledger is not None else ()
-            record = replace(
-                failed(job.name, problem, method.name if method is not None else label),
-                input_width=job.header.width,
-                input_height=job.header.height,
-                seconds=seconds,
-                warnings=unwritten,
-                trace="".join(traceback.format_exception(error)),
-            )
-            yield told(record, method.treatment, method.said) if method is not None else record
-            continue
-        seconds = _since(began)
-        unwritten = noted(partial(ledger.done, job, entry, seconds)) if ledger is not None and entry is not None else ()
+def _ended(
+    job: Job,
+    method_of: Callable[[Job], Method],
+    label: str,
+    advance: Callable[[int], None],
+    ledger: Ledger | None,
+) -> Record:
+    """Restore one image and return how that ended."""
+    began = time.monotonic()
+    so_far = 0
+    attempt: Attempt | None = None
+    method: Method | None = None
+
+    def count(pixels: int) -> None:
+        nonlocal so_far
+        so_far += pixels
+        advance(pixels)
+
+    try:
+        attempt = ledger.begin(job) if ledger is not None else None
+        method = method_of(job)
+        if not method.written:
+            advance(job.pixels)
+            return replace(left(job, method.treatment), seconds=_since(began), said=method.said)
+        warnings = _restore(job, method, count, ledger, attempt)
+    except BrokenPipeError:
+        raise  # nobody reads the results any more
+    except Exception as error:  # whatever is wrong with one image, or with our code for it, ends no batch
+        advance(job.pixels - so_far)
+        seconds, problem = _since(began), as_problem(job.name, error)
+        unwritten = noted(partial(ledger.failed, job, attempt, problem, seconds)) if ledger is not None else ()
         record = replace(
-            done(job, method.name),
-            **_computed(job, method.restorer),
+            failed(job.name, problem, method.name if method is not None else label),
+            input_width=job.header.width,
+            input_height=job.header.height,
             seconds=seconds,
-            warnings=tuple(dict.fromkeys((*warnings, *unwritten))),
+            warnings=unwritten,
+            trace="".join(traceback.format_exception(error)),
         )
-        yield told(record, method.treatment, method.said)
+        return treated(record, method.treatment, method.said) if method is not None else record
+    seconds = _since(began)
+    unwritten = noted(partial(ledger.done, job, attempt, seconds)) if ledger is not None and attempt is not None else ()
+    used = _used(job, method.restorer) if method.restorer is not None else None
+    record = computed(job, method.name, used) if used is not None else copied(job)
+    record = replace(record, seconds=seconds, warnings=tuple(dict.fromkeys((*warnings, *unwritten))))
+    return treated(record, method.treatment, method.said)
 
 
-def _computed(job: Job, restorer: Restorer | None) -> dict[str, Any]:
-    """Return where and how an image was computed."""
-    if restorer is None:
-        return {}
+def _used(job: Job, restorer: Restorer) -> Settings:
+    """Return the settings with which an image is computed."""
     tile = restorer.tile_in_use(job.header.width)
-    return {"device": restorer.device.type, "precision": str(restorer.precision), "tile": tile}
+    return job.settings.in_use(device=restorer.device.type, precision=restorer.precision, tile=tile)
 
 
 def noted(write: Callable[[], None]) -> tuple[str, ...]:
@@ -129,16 +131,15 @@ def _since(began: float) -> float:
 def _restore(
     job: Job,
     method: Method,
-    options: SaveOptions,
     advance: Callable[[int], None],
     ledger: Ledger | None,
-    entry: Entry | None,
+    attempt: Attempt | None,
 ) -> list[str]:
     """Restore one image and return what a person should know."""
-    if method.restorer is None:
+    if method.restorer is None or method.stamp is None:
         write = partial(_copy, job, advance)
     else:
-        write = partial(_compute, job, method.restorer, method.carrying, options, advance, entry)
+        write = partial(_compute, job, method.restorer, method.stamp, advance, attempt)
     if job.destination == STREAM:
         return _to_stdout(write, job)
     try:
@@ -147,54 +148,38 @@ def _restore(
         raise OutputError(f"{job.destination.parent}: cannot be made ({error.strerror})") from None
     with replacing(job.destination, overwrite=job.replaces) as temporary:
         notes = write(temporary)
-        late = _keep_times(job.source, temporary) if method.carrying.times else ()
+        late = _keep_times(job.source, temporary) if job.settings.preserve_times else ()
         size = temporary.stat().st_size
         if not job.replaces:
             refuse_existing(job.destination)  # before the manifest knows the file as ours
-        unwritten = noted(partial(ledger.writing, entry, size)) if ledger is not None and entry is not None else ()
+        unwritten = noted(partial(ledger.writing, attempt, size)) if ledger is not None and attempt is not None else ()
     return [*notes, *late, *unwritten]
 
 
 def _compute(
     job: Job,
     restorer: Restorer,
-    carrying: Carrying,
-    options: SaveOptions,
+    maker: Stamp,
     advance: Callable[[int], None],
-    entry: Entry | None,
+    attempt: Attempt | None,
     path: Path,
 ) -> list[str]:
     """Write the restored image to ``path``."""
     restorer.notices.clear()
-    source = open_image(job.data, job.name, job.reading)
-    restored = restorer.stream(source, (job.width, job.height), job.crop, job.conversion)
-    facts = _making(job, restorer, options, _digest(job, entry)).table() if carrying.stamp is not None else {}
-    metadata, notes = carrying.of(restored.header.metadata, facts, job.form.largest_xmp)
-    shown = ImageStream(replace(restored.header, metadata=metadata), restored.bands).counted(advance)
-    lost = write_image(shown, path, job.form, options)
+    asked = job.settings
+    source = open_image(job.data, job.name, asked.reading)
+    restored = restorer.stream(source, asked.size, asked.crop, asked.conversion)
+    stamp = _stamp(job, restorer, maker, _digest(job, attempt)) if asked.stamp else None
+    carries, notes = carried(restored.header.metadata, stamp, strip=asked.strip_metadata, largest=job.form.largest_xmp)
+    shown = ImageStream(replace(restored.header, metadata=carries), restored.bands).counted(advance)
+    lost = write_image(shown, path, job.form, asked.saving)
     return [*restored.notices, *notes, *lost, *restorer.notices]
 
 
-def _making(job: Job, restorer: Restorer, saving: SaveOptions, digest: str | None) -> Making:
-    """Return how a result is made from an input of this SHA-256."""
-    device, precision = restorer.device.type, str(restorer.precision)
-    rounded = (device, precision) != ("cpu", "fp32")
-    return Making(
-        restorer.enlargement,
-        job.width,
-        job.height,
-        job.form.name,
-        device,
-        precision,
-        restorer.strength,
-        restorer.tile_in_use(job.header.width) if rounded else None,
-        job.crop,
-        job.conversion,
-        job.reading.allow_damaged,
-        job.reading.first_frame,
-        saving,
-        digest,
-    )
+def _stamp(job: Job, restorer: Restorer, maker: Stamp, digest: str | None) -> Stamp:
+    """Return what the result of an input of this SHA-256 says of how it was made."""
+    facts = {"precision_asked": job.settings.precision} | ({"input": digest} if digest is not None else {})
+    return replace(maker, parameters=facts | _used(job, restorer).deciding(Decides.PIXELS, Decides.ROUNDING))
 
 
 def _copy(job: Job, advance: Callable[[int], None], path: Path) -> list[str]:
@@ -212,10 +197,10 @@ def _pieces(job: Job) -> Iterator[bytes]:
             yield piece
 
 
-def _digest(job: Job, entry: Entry | None) -> str | None:
+def _digest(job: Job, attempt: Attempt | None) -> str | None:
     """Return the SHA-256 of an input, or None if it is not an ordinary file."""
-    if entry is not None:
-        return entry.sha256
+    if attempt is not None:
+        return attempt.sha256
     with reading(job.name):
         return identity(job)[2]
 

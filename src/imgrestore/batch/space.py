@@ -6,7 +6,8 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from imgrestore.batch.jobs import STREAM, Job
+from imgrestore.batch.inputs import STREAM
+from imgrestore.batch.job import Job
 from imgrestore.errors import OutputError
 from imgrestore.files import existing
 
@@ -29,7 +30,7 @@ def forecast(jobs: Iterable[Job]) -> list[str]:
     folders: dict[Path, list[int]] = {}
     for job in jobs:
         if job.destination != STREAM:
-            result = job.conversion.applied(job.header)
+            result = job.settings.conversion.applied(job.header)
             size = job.pixels * result.channels * result.dtype.itemsize
             folders.setdefault(job.destination.parent, []).append(size)
     disks: dict[int, tuple[Path, list[int]]] = {}

@@ -10,8 +10,9 @@ import typer
 
 from imgrestore.cli import console
 from imgrestore.cli.evaluate_paper import evaluate_paper
-from imgrestore.cli.options import Device, Json, Memory, PrecisionOption, Tile, computing
+from imgrestore.cli.options import Device, Json, Memory, PrecisionOption, Tile
 from imgrestore.errors import UsageError
+from imgrestore.provenance.settings import Settings
 from imgrestore.weights.cards import comes_with_package
 from imgrestore.weights.catalogue import Choice, choose, labelled
 
@@ -113,8 +114,10 @@ def evaluate(
     requirements = [Requirement.parse(text, tuple(METRICS), measured) for text in require or []]
     checks = [(each, method) for each in requirements for method in each.checked(list(choices))]
 
+    settings = Settings.of(device=device, precision=precision, tile=tile, memory=memory)
+
     def ready(choice: Choice, **changes: object) -> Restorer:
-        return prepare(choice, device=device, **(computing(precision, tile, memory) | changes))
+        return prepare(choice, **(settings.computing | changes))
 
     restorers = {label: ready(choice) for label, choice in choices.items()}
     ours = {label: restorer.restore_tensor for label, restorer in restorers.items()}

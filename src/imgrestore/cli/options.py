@@ -1,64 +1,79 @@
-"""Options that several commands share."""
+"""Options that several commands share; those that are settings say what :class:`Settings` says."""
 
 from __future__ import annotations
 
-import re
+import functools
+import inspect
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
 
-from imgrestore.errors import UsageError
+from imgrestore.provenance.setting import Setting, known
+from imgrestore.provenance.settings import Settings
 
-Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
-PrecisionOption = Annotated[
-    str, typer.Option("--precision", help="auto, fp32, bf16 or fp16; auto is fast only where it costs no quality.")
-]
-Tile = Annotated[
-    int | None, typer.Option("--tile", help="Side of a tile in input pixels; chosen from --memory.", min=1)
-]
-Memory = Annotated[
-    str | None, typer.Option("--memory", help="Budget for image data, such as 800M or 2G; 1G by default.")
-]
-MaxPixels = Annotated[
-    str, typer.Option("--max-pixels", help="Refuse photos of more pixels than this, such as 500M; none for no limit.")
-]
 Json = Annotated[bool, typer.Option("--json", help="Write JSON lines to standard output.")]
 
-_UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
+
+def option(name: str) -> Any:
+    """Return the option of a command that states the setting of this name; a flag that is up takes it down."""
+    setting = known(Settings)[name]
+    return typer.Option(*_words(name, setting), help=setting.help)
 
 
-def parse_bytes(text: str, option: str = "--memory") -> int:
-    """Read a size such as ``800M``, ``2G`` or ``2GiB``.
+def _settings(stated: dict[str, Any]) -> Settings:
+    """Return what options say; those that were not given keep their defaults."""
+    given = {name: stated[_name(name)] for name in known(Settings) if stated.get(_name(name)) is not None}
+    return Settings.of(**{name: value if _name(name) == name else not value for name, value in given.items()})
+
+
+def with_settings(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command options in place of its keyword ``settings``.
 
     Args:
-        text: As the user wrote it.
-        option: Where, for the message.
-
-    Raises:
-        UsageError: It is not a size.
+        *names: Which settings it takes; all of them if none is named.
     """
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?\s*", text.lower())
-    if match is None or float(match[1]) == 0:
-        raise UsageError(f"{option} {text}: not a size", hint="write for example 800M or 2G")
-    return int(float(match[1]) * _UNITS[match[2]])
+
+    def given_options(command: Callable[..., None]) -> Callable[..., None]:
+        options = [_parameter(name) for name in names or known(Settings)]
+        own = inspect.signature(command, eval_str=True)
+        parameters = [each for p in own.parameters.values() for each in (options if p.name == "settings" else [p])]
+
+        @functools.wraps(command)
+        def called(**given: Any) -> None:
+            stated = {option.name: given.pop(option.name) for option in options}
+            command(settings=_settings(stated), **given)
+
+        called.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+        called.__annotations__ = {p.name: p.annotation for p in parameters} | {"return": None}
+        return called
+
+    return given_options
 
 
-def computing(precision: str | None, tile: int | None, memory: str | None) -> dict[str, Any]:
-    """Return what these options say as arguments of :func:`imgrestore.api.prepare`; those not given are left out."""
-    options = {"precision": precision, "tile": tile, "memory": parse_bytes(memory) if memory else None}
-    return {name: value for name, value in options.items() if value is not None}
+def _parameter(name: str) -> inspect.Parameter:
+    setting, default = known(Settings)[name], getattr(Settings, name)
+    kind: Any = setting.kind.stated
+    if kind is bool:
+        default = False
+    elif default is None:
+        kind = kind | None
+    else:
+        default = kind(default)
+    annotation = Annotated[kind, option(name)]
+    return inspect.Parameter(_name(name), inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
-def parse_pixels(text: str) -> int | None:
-    """Read a number of pixels such as ``500M``; None for ``none``.
+def _words(name: str, setting: Setting) -> list[str]:
+    return ["--" + _name(name).replace("_", "-"), *([setting.short] if setting.short else [])]
 
-    Raises:
-        UsageError: It is not a number of pixels.
-    """
-    wanted = text.strip().lower()
-    if wanted == "none":
-        return None
-    match = re.fullmatch(r"(\d+)([kmg]?)", wanted)
-    if match is None:
-        raise UsageError(f"--max-pixels {text}: not a number of pixels", hint="write for example 500M, or none")
-    return int(match[1]) * {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}[match[2]]
+
+def _name(name: str) -> str:
+    """Return what the option of a setting is called: what is so by default can only be taken away."""
+    return f"no_{name}" if getattr(Settings, name) is True else name
+
+
+Device = Annotated[str, option("device")]
+PrecisionOption = Annotated[str, option("precision")]
+Tile = Annotated[int | None, option("tile")]
+Memory = Annotated[str | None, option("memory")]

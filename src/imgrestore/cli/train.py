@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from imgrestore.cli import console
-from imgrestore.cli.options import Device, Json, parse_bytes
+from imgrestore.cli.options import Device, Json
 from imgrestore.cli.signals import heeded
 from imgrestore.errors import UsageError
+from imgrestore.provenance.values import MEMORY
 
 if TYPE_CHECKING:
     from imgrestore.recipes.recipe import Recipe
@@ -62,7 +63,7 @@ def train(
     chosen, folder = _chosen(recipe, changes or [], run, resume)
     if data is None:
         raise UsageError("no data to train on", hint="--data takes a folder of photos")
-    bytes_kept = parse_bytes(cache, "--cache")
+    bytes_kept = MEMORY.read("cache", cache)
     speaks = here().first
     console.VERBOSITY.quiet |= not speaks
     if check:

@@ -8,18 +8,19 @@ from typing import Annotated
 import typer
 
 from imgrestore.cli import console
-from imgrestore.cli.options import Device, Json, MaxPixels, Memory, computing, parse_pixels
+from imgrestore.cli.options import Json, with_settings
+from imgrestore.provenance.settings import Settings
 
 
+@with_settings("max_pixels", "device", "memory")
 def verify(
     file: Annotated[Path, typer.Argument(help="A result that says how it was made.", show_default=False)],
     original: Annotated[Path, typer.Option("--input", "-i", help="The photo it was made from.", show_default=False)],
     model: Annotated[
         str | None, typer.Option("--model", "-m", help="The weights file that was used, where it is not shipped.")
     ] = None,
-    max_pixels: MaxPixels = "268402689",
-    device: Device = "auto",
-    memory: Memory = None,
+    *,
+    settings: Settings,
     json: Json = False,
 ) -> None:
     """Restore a photo again as a result says it was made, and say whether the pixels are the same."""
@@ -38,11 +39,9 @@ def verify(
             result,
             original,
             model,
-            max_pixels=parse_pixels(max_pixels),
-            device=device,
+            own=settings,
             advance=meter.advance,
             warn=warn,
-            **computing(None, None, memory),
         )
     if json:
         record = {"file": str(file), "input": str(original), "identical": found.none, **vars(found)}

@@ -44,6 +44,7 @@ class Setting:
         most: Largest value, or None.
         among: All values, or none if there are others.
         settled: Whether it is definite for each result, although it may be left open when it is asked for.
+        engine: Whether :class:`imgrestore.engine.restorer.Restorer` takes it, by its name.
         short: Short option of the command line, or empty.
     """
 
@@ -55,6 +56,7 @@ class Setting:
     most: float | None = None
     among: tuple[Any, ...] = ()
     settled: bool = False
+    engine: bool = False
     short: str = ""
 
     def read(self, name: str, written: Any) -> Any:

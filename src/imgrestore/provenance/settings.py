@@ -1,14 +1,15 @@
 """Everything that decides a result besides its input and the model: named, typed and explained once. No torch.
 
 The command line, Python, each job, the stamp, the manifest and the dry run take what they need from here. A new setting
-is a field of :class:`Settings`, the code that heeds it, and a line of docs/cli.md.
+takes four edits: a field of :class:`Settings`, an attribute of what heeds it (``Restorer``, ``Conversion``,
+``ReadOptions`` or ``SaveOptions``, by the same name), the code there, and a row of the table in docs/cli.md.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from imgrestore.errors import InputError, UsageError
 from imgrestore.provenance import values
@@ -41,9 +42,9 @@ def _heeded(name: str) -> Callable[[Settings], bool]:
 class Settings:
     """What a result is like, and how it is computed.
 
-    Values may be given as people write them (``crop="0,0,64,64"``, ``background="white"``, ``memory="2G"``), and are
-    checked. None and ``"auto"`` leave a choice open: what was asked for is :meth:`settled` for each image before the
-    first pixel, and those :meth:`in_use` for its result say how it was computed, too.
+    Values may be given as people write them (``crop="0,0,64,64"``, ``background="white"``, ``memory="2G"``; :meth:`of`
+    says so to type checkers), and are checked. None and ``"auto"`` leave a choice open: what was asked for is
+    :meth:`settled` for each image before the first pixel, and :meth:`in_use` says how its result was computed, too.
     """
 
     scale: float | None = field(
@@ -83,7 +84,12 @@ class Settings:
     strength: float = field(
         default=1.0,
         metadata=about(
-            "0 leaves the photo as it is, 1 is the full effect.", Decides.PIXELS, values.NUMBER, least=0, most=1
+            "0 leaves the photo as it is, 1 is the full effect.",
+            Decides.PIXELS,
+            values.NUMBER,
+            least=0,
+            most=1,
+            engine=True,
         ),
     )
     format: str | None = field(
@@ -141,7 +147,8 @@ class Settings:
         default=True, metadata=about("Leave out the note of how the result was made.", Decides.FILE, values.FLAG)
     )
     device: str = field(
-        default="auto", metadata=about("auto, cpu, cuda or cuda:N.", Decides.ROUNDING, values.DEVICE, settled=True)
+        default="auto",
+        metadata=about("auto, cpu, cuda or cuda:N.", Decides.ROUNDING, values.DEVICE, settled=True, engine=True),
     )
     precision: str = field(
         default="auto",
@@ -151,18 +158,27 @@ class Settings:
             values.TEXT,
             among=("auto", "fp32", "bf16", "fp16"),
             settled=True,
+            engine=True,
         ),
     )
     tile: tuple[int, int] | None = field(
         default=None,
         metadata=about(
-            "Side of a tile in input pixels; chosen from --memory.", Decides.ROUNDING, values.TILE, where=_rounds
+            "Side of a tile in input pixels; chosen from --memory.",
+            Decides.ROUNDING,
+            values.TILE,
+            where=_rounds,
+            engine=True,
         ),
     )
     memory: int | None = field(
         default=None,
         metadata=about(
-            "Budget for image data, such as 800M or 2G; 1G by default.", Decides.NOTHING, values.MEMORY, least=1
+            "Budget for image data, such as 800M or 2G; 1G by default.",
+            Decides.NOTHING,
+            values.MEMORY,
+            least=1,
+            engine=True,
         ),
     )
 
@@ -176,6 +192,15 @@ class Settings:
             value = getattr(self, name)
             if value is not None:
                 object.__setattr__(self, name, setting.read(name, value))
+
+    @classmethod
+    def of(cls, **written: Any) -> Self:
+        """Return the settings that these values make, as people write them.
+
+        Raises:
+            UsageError: A value is none that its setting can have.
+        """
+        return cls(**written)
 
     @property
     def target(self) -> Target:
@@ -221,10 +246,10 @@ class Settings:
     @property
     def computing(self) -> dict[str, Any]:
         """How results are computed, as arguments of :func:`imgrestore.engine.prepare.prepare`."""
-        memory = {} if self.memory is None else {"memory": self.memory}
-        return {name: getattr(self, name) for name in ("device", "precision", "tile", "strength")} | memory
+        taken = {name: getattr(self, name) for name, setting in known(self).items() if setting.engine}
+        return {name: value for name, value in taken.items() if value is not None}
 
-    def settled(self, *, scale: float, size: tuple[int, int], format: str) -> Settings:
+    def settled(self, *, scale: float, size: tuple[int, int], format: str) -> Self:
         """Return the settings of one image, before it is computed.
 
         Args:
@@ -235,7 +260,7 @@ class Settings:
         width, height = size
         return replace(self, scale=scale, width=width, height=height, max_side=None, min_side=None, format=format)
 
-    def in_use(self, *, device: str, precision: str, tile: tuple[int, int] | None) -> Settings:
+    def in_use(self, *, device: str, precision: str, tile: tuple[int, int] | None) -> Self:
         """Return the settings of one image, once they are known in full.
 
         Args:
@@ -262,7 +287,7 @@ class Settings:
         return table
 
     @classmethod
-    def of_stamp(cls, table: Mapping[str, Any], name: str) -> Settings:
+    def of_stamp(cls, table: Mapping[str, Any], name: str) -> Self:
         """Return the settings in use of a result, as its stamp states them; other entries are passed over.
 
         What the stamp does not state has its default: it was made before there was such a setting.

@@ -35,7 +35,7 @@ class Stamp:
         version: Version of imgrestore.
         model: Name of the model.
         weights: SHA-256 of the weights file, or empty for a model without.
-        parameters: Everything else that the pixels depend on.
+        parameters: Everything else that the pixels depend on: settings, and the SHA-256 of the input (``input``).
     """
 
     version: str
@@ -77,46 +77,32 @@ class Stamp:
             return None
 
 
-@dataclass(frozen=True)
-class Carrying:
-    """What outputs carry besides pixels.
+def carried(
+    metadata: Metadata, stamp: Stamp | None, *, strip: bool = False, largest: int | None = None
+) -> tuple[Metadata, tuple[str, ...]]:
+    """Return what an output carries besides pixels, and what a person should know of it.
 
-    Attributes:
-        stamp: Says how they were made, or None to leave that out.
+    Args:
+        metadata: What its input carried.
+        stamp: Says how it was made, or None to leave that out.
         strip: Whether everything is left out that the colours do not depend on.
-        times: Whether the file has the time of change that its input has.
+        largest: Longest XMP packet in bytes that the output can hold, or None.
     """
-
-    stamp: Stamp | None = None
-    strip: bool = False
-    times: bool = False
-
-    def of(
-        self, metadata: Metadata, facts: dict[str, Any], largest: int | None = None
-    ) -> tuple[Metadata, tuple[str, ...]]:
-        """Return what an output carries, and what a person should know of it.
-
-        Args:
-            metadata: What its input carried.
-            facts: Parameters of this output, for the stamp.
-            largest: Longest XMP packet in bytes that the output can hold, or None.
-        """
-        if self.strip:
-            metadata = Metadata(icc=metadata.icc, png_colour=metadata.png_colour, extra=metadata.extra)
-        if self.stamp is None:
-            return metadata, ()
-        stamp = replace(self.stamp, parameters=self.stamp.parameters | facts)
-        room = math.inf if largest is None else largest
-        if metadata.xmp is not None and len(metadata.xmp) > room:
-            lost = f"XMP of {len(metadata.xmp)} bytes does not fit into the output and was left out"
-            return replace(metadata, xmp=stamp.into(None)), (lost,)
-        packet = stamp.into(metadata.xmp)
-        if packet is None:
-            return metadata, ("its XMP is of a form that cannot take a note of how it was made",)
-        if len(packet) > room - _LATER:
-            without = replace(metadata, xmp=_OURS.sub(b"", metadata.xmp or b""))
-            return without, ("beside its XMP there is no room for a note of how it was made",)
-        return replace(metadata, xmp=packet), ()
+    if strip:
+        metadata = Metadata(icc=metadata.icc, png_colour=metadata.png_colour, extra=metadata.extra)
+    if stamp is None:
+        return metadata, ()
+    room = math.inf if largest is None else largest
+    if metadata.xmp is not None and len(metadata.xmp) > room:
+        lost = f"XMP of {len(metadata.xmp)} bytes does not fit into the output and was left out"
+        return replace(metadata, xmp=stamp.into(None)), (lost,)
+    packet = stamp.into(metadata.xmp)
+    if packet is None:
+        return metadata, ("its XMP is of a form that cannot take a note of how it was made",)
+    if len(packet) > room - _LATER:
+        without = replace(metadata, xmp=_OURS.sub(b"", metadata.xmp or b""))
+        return without, ("beside its XMP there is no room for a note of how it was made",)
+    return replace(metadata, xmp=packet), ()
 
 
 def _quoted(text: str) -> str:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -17,7 +16,7 @@ from imgrestore.engine.prepare import prepare
 from imgrestore.errors import InputError, UsageError, WeightsError
 from imgrestore.files import content_hash
 from imgrestore.image import Header, ImageStream, resized
-from imgrestore.provenance.making import Making
+from imgrestore.provenance.settings import Settings
 from imgrestore.provenance.stamp import Stamp
 from imgrestore.weights.catalogue import Choice, choose
 
@@ -56,14 +55,14 @@ class Result:
         form: Its format.
         header: Its size and type.
         stamp: What it says of how it was made.
-        making: The same, taken apart.
+        settings: Those in use, as it states them.
     """
 
     path: Path
     form: Format
     header: Header
     stamp: Stamp
-    making: Making
+    settings: Settings
 
     @classmethod
     def load(cls, path: Path) -> Result:
@@ -82,16 +81,16 @@ class Result:
                 f"{path}: does not say how it was made",
                 hint="imgrestore did not make it, or made it with --no-stamp, or its metadata were removed",
             )
-        making = Making.parse(stamp.parameters, str(path))
-        crop = making.crop
-        stated = (crop.width, crop.height) if crop is not None else (making.width, making.height)
-        if (header.width, header.height, form.name) != (*stated, making.format):
+        settings = Settings.of_stamp(stamp.parameters, str(path))
+        crop = settings.crop
+        stated = (crop.width, crop.height) if crop is not None else settings.size
+        if (header.width, header.height, form.name) != (*stated, settings.format):
             raise InputError(
                 f"{path}: is a {form.name} of {header.width}x{header.height}, "
-                f"but was made as a {making.format} of {stated[0]}x{stated[1]}",
+                f"but was made as a {settings.format} of {stated[0]}x{stated[1]}",
                 hint="it was changed after it was made",
             )
-        return cls(path, form, header, stamp, making)
+        return cls(path, form, header, stamp, settings)
 
     def model(self, given: str | None) -> Choice:
         """Return the model and the weights that made it.
@@ -104,7 +103,7 @@ class Result:
         """
         name = given or self.stamp.model
         try:
-            choice = choose(name, self.making.scale)
+            choice = choose(name, self.settings.scale)
         except UsageError as error:
             raise WeightsError(f"{self.path}: was made with {self.stamp.model}: {error}", hint=error.hint) from None
         if (choice.model, choice.sha256) != (self.stamp.model, self.stamp.weights):
@@ -118,12 +117,12 @@ class Result:
     def doubts(self, original: Path | bytes, name: str, device: str) -> tuple[str, ...]:
         """Return why the pixels may differ although nothing is wrong, or because the original is another file."""
         found = []
-        if self.making.input is not None and content_hash(original) != self.making.input:
+        if "input" in self.stamp.parameters and content_hash(original) != self.stamp.parameters["input"]:
             found.append(f"{name}: is not, byte for byte, the file that {self.path} was made from")
         if self.stamp.version != __version__:
             found.append(f"{self.path}: was made by version {self.stamp.version}; this is {__version__}")
-        if self.making.device != device:
-            found.append(f"{self.path}: was made on {self.making.device}, and is computed again on {device}")
+        if self.settings.device != device:
+            found.append(f"{self.path}: was made on {self.settings.device}, and is computed again on {device}")
         return tuple(found)
 
 
@@ -132,11 +131,9 @@ def verify(
     original: Path,
     model: str | None = None,
     *,
-    max_pixels: int | None = ReadOptions.max_pixels,
-    device: str = "auto",
+    own: Settings | None = None,
     advance: Callable[[int], None] = lambda pixels: None,
     warn: Callable[[str], None] = lambda text: None,
-    **options: Any,
 ) -> Difference:
     """Restore an original again as a result says it was made, save it in the same way, and compare what can be read.
 
@@ -144,35 +141,31 @@ def verify(
         result: The finished file.
         original: The file that it was made from.
         model: A model or weights file to take instead of the one that the result names.
-        max_pixels: Pixels above which the original is refused, or None.
-        device: Where to compute; ``"auto"`` is the CPU for what was made there.
+        own: The device to compute on (``"auto"`` is the CPU for what was made there), the memory, and the largest
+            original that is taken; everything else is as the result says.
         advance: Told how many more pixels are done.
         warn: Told why the pixels may differ.
-        **options: As for :func:`imgrestore.api.prepare`.
 
     Raises:
         InputError: The original is not the one, or cannot be read.
         WeightsError: The model or its weights are not here.
         ImgrestoreError: The restoration failed.
     """
-    making = result.making
+    own = own or Settings()
     choice = result.model(model)
-    reading = ReadOptions(max_pixels, making.allow_damaged, making.first_frame)
+    here = "cpu" if own.device == "auto" and result.settings.device == "cpu" else own.device
+    settings = replace(result.settings, device=here, memory=own.memory, max_pixels=own.max_pixels)
     data = settled(original, str(original))  # a pipe is read once, and its content is hashed below
-    source = open_image(data, str(original), reading)
+    source = open_image(data, str(original), settings.reading)
     _check_original(result, original, source.header)
-    restorer = prepare(
-        choice,
-        device="cpu" if device == "auto" and making.device == "cpu" else device,
-        **{"precision": making.precision, "strength": making.strength, "tile": making.tile, **options},
-    )
+    restorer = prepare(choice, **settings.computing)
     for doubt in result.doubts(data, str(original), restorer.device.type):
         warn(doubt)
-    again = restorer.stream(source, (making.width, making.height), making.crop, making.conversion)
+    again = restorer.stream(source, settings.size, settings.crop, settings.conversion)
     again = again.counted(advance)
     with tempfile.TemporaryDirectory(prefix="imgrestore-") as folder:
         path = Path(folder) / f"again{result.form.extensions[0]}"
-        write_image(again, path, result.form, making.saving)
+        write_image(again, path, result.form, settings.saving)
         return _difference(*(open_image(file, options=_UNLIMITED) for file in (result.path, path)))
 
 
@@ -182,14 +175,14 @@ def _check_original(result: Result, original: Path, header: Header) -> None:
     Raises:
         InputError: It cannot be the one.
     """
-    making, found = result.making, result.header
-    expected = making.conversion.applied(resized(header, making.width, making.height))
-    across, down = making.width / header.width, making.height / header.height
+    found, (width, height) = result.header, result.settings.size
+    expected = result.settings.conversion.applied(resized(header, width, height))
+    across, down = width / header.width, height / header.height
     rounding = 2 / min(header.width, header.height)
     if abs(across - down) > rounding or (expected.channels, expected.dtype) != (found.channels, found.dtype):
         raise InputError(
             f"{original}: cannot be what {result.path} was made from: its size or its type does not fit",
-            hint=f"the result is {making.width}x{making.height} of {found.channels} channels of {found.dtype.name}",
+            hint=f"the result is {width}x{height} of {found.channels} channels of {found.dtype.name}",
         )
 
 
