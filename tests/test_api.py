@@ -15,6 +15,7 @@ from PIL import Image as PillowImage
 from PIL import ImageShow
 
 import imgrestore
+from conftest import invoke
 from imgrestore import (
     Image,
     ImageTypeError,
@@ -34,6 +35,7 @@ from imgrestore.image.conversion import Colour, Conversion
 from imgrestore.image.regions import Region
 from imgrestore.image.sizes import Target
 from imgrestore.provenance.settings import Settings
+from imgrestore.provenance.stamp import Stamp
 from imgrestore.weights.cards import weights_folder
 
 
@@ -158,6 +160,9 @@ def test_what_restores_without_a_model(photo) -> None:
         automatic(clean, max_side=10)
     with pytest.raises(UsageError, match="model and task both name a model"):
         load_model("bicubic", task="upscale")
+    for nothing in ({"model": ""}, {"task": ""}, {"task": "denoyse"}):
+        with pytest.raises(UsageError, match=r"named ''|the task"):
+            load_model(**nothing)
     for missing in ("x.pth", "x.safetensors"):
         with pytest.raises(WeightsError, match=missing):
             load_model(weights=missing)
@@ -383,6 +388,15 @@ def test_what_cannot_be_saved_leaves_what_is_there(tmp_path: Path, photo) -> Non
     with pytest.warns(RestorationWarning, match="texts, which were left out") as told:
         texts.save(tmp_path / "there.webp")
     assert [warning.filename for warning in told] == [__file__]
+
+
+def test_saved_images_do_not_say_that_they_were_made_as_their_inputs_were(tmp_path: Path, photo) -> None:
+    source, result, again = tmp_path / "x.png", tmp_path / "made.png", tmp_path / "again.png"
+    source.write_bytes(png(photo(20, 30)))
+    assert invoke("restore", source, "-m", "bicubic", "-s", "2", "-o", result)[0] == 0
+    assert Stamp.out_of(Image.open(result).metadata.xmp) is not None
+    restore(result, "bicubic", 2).save(again)
+    assert Stamp.out_of(Image.open(again).metadata.xmp) is None
 
 
 @pytest.mark.parametrize(("channels", "mode"), [(1, "L"), (2, "LA"), (3, "RGB"), (4, "RGBA")])

@@ -193,4 +193,5 @@ def _choice(
         if larger:
             raise UsageError(KEEPS_SIZE, hint=ENLARGING)
         return Remedies.shipped()
-    return choose(str(model or weights or task_model(task or "upscale")), scale)
+    wanted = next((name for name in (model, weights) if name is not None), None)
+    return choose(str(wanted) if wanted is not None else task_model("upscale" if task is None else task), scale)
