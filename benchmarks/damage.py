@@ -24,9 +24,9 @@ from documents import update
 from numpy.typing import NDArray
 from torch import Tensor
 
-from imgrestore.api import load_model
 from imgrestore.codecs import find_images, read_image
 from imgrestore.degradations import opencv
+from imgrestore.engine.prepare import prepare
 from imgrestore.engine.restorer import Restorer
 from imgrestore.evaluation.evaluate import Pair, evaluate, parse_degradation, to_tensor
 from imgrestore.evaluation.report import markdown
@@ -113,7 +113,7 @@ def restorers(wanted: Sequence[str] | None) -> dict[str, Restorer]:
         for (name, scale), path in shipped().items()
         if path.parent == weights_folder() and scale == 1 and choose(name).entry.task in ("denoise", "deblur")
     ]
-    return {Path(name).stem: load_model(name) for name in wanted or kept}
+    return {Path(name).stem: prepare(choose(name), device="auto") for name in wanted or kept}
 
 
 def measure(pairs: Sequence[Pair], models: dict[str, Restorer]) -> dict[str, list[float]]:

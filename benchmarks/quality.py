@@ -22,10 +22,10 @@ from pathlib import Path
 
 from documents import update
 
-from imgrestore.api import load_model
 from imgrestore.codecs import find_images, read_image
 from imgrestore.degradations.contract import Degradation
 from imgrestore.engine.devices import Precision
+from imgrestore.engine.prepare import prepare
 from imgrestore.engine.restorer import Restorer
 from imgrestore.evaluation.evaluate import (
     Pair,
@@ -147,10 +147,10 @@ def models_for(table: Table, precision: Precision) -> Models:
     found = {}
     for name, entry in models().items():
         if entry.task == table.task and not entry.trained and name not in baselines(table.scale):
-            found[name] = name, load_model(name, table.scale, precision="fp32")
+            found[name] = name, prepare(choose(name, table.scale), device="auto", precision="fp32")
     for (name, scale), path in shipped().items():
         if path.parent == weights_folder() and (choose(name, scale).entry.task, scale) == (table.task, table.scale):
-            restorer = load_model(name, scale, precision=precision)
+            restorer = prepare(choose(name, scale), device="auto", precision=precision)
             digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
             found[name] = f"{name} {digest} {restorer.precision}", restorer
     return found

@@ -12,12 +12,14 @@ from PIL import Image as PillowImage
 from PIL import PngImagePlugin
 
 from conftest import open_picture
-from imgrestore import load_model, restore
+from imgrestore import restore
 from imgrestore.codecs import SaveOptions, exif, open_image, read_image, write_image, xmp
 from imgrestore.codecs.formats import by_name
+from imgrestore.engine.prepare import prepare
 from imgrestore.image import Image, scaled_size
 from imgrestore.image.regions import Region
 from imgrestore.provenance.stamp import Stamp
+from imgrestore.weights.catalogue import choose
 
 briefly = settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 
@@ -78,14 +80,14 @@ def test_results_have_the_size_and_kind_that_was_asked_for(picture: np.ndarray, 
 
 @pytest.fixture(scope="module")
 def whole():
-    return load_model("resnet-denoise", device="cpu", precision="fp32")
+    return prepare(choose("resnet-denoise"), device="cpu", precision="fp32")
 
 
 @settings(briefly, max_examples=12)
 @given(picture=pictures(), tile=some.integers(8, 48), data=some.data())
 def test_neither_tiles_nor_crops_change_a_sample(whole, picture: np.ndarray, tile: int, data) -> None:
     result = whole.restore(Image(picture)).pixels
-    tiled = load_model("resnet-denoise", device="cpu", precision="fp32", tile=tile)
+    tiled = prepare(choose("resnet-denoise"), device="cpu", precision="fp32", tile=tile)
     assert np.array_equal(tiled.restore(Image(picture)).pixels, result)
     height, width = picture.shape[:2]
     left, top = data.draw(some.integers(0, width - 1)), data.draw(some.integers(0, height - 1))

@@ -1,7 +1,7 @@
 """imgrestore: restore photos from Python as from the command line.
 
 import imgrestore
-restored = imgrestore.restore("photo.jpg", model="resnet-sr", scale=4)
+imgrestore.restore("photo.jpg", scale=4).save("large.jpg")
 """
 
 from __future__ import annotations
@@ -11,34 +11,40 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 __all__ = [
     "Image",
+    "ImageTypeError",
+    "ImageValueError",
     "ImgrestoreError",
-    "ReadOptions",
+    "RestorationWarning",
+    "Restored",
     "Restorer",
-    "Target",
     "__version__",
     "load_model",
     "load_plugin",
+    "metrics",
     "restore",
+    "restore_many",
 ]
 
 if TYPE_CHECKING:
-    from imgrestore.api import load_model, restore
-    from imgrestore.codecs import ReadOptions
-    from imgrestore.engine.restorer import Restorer
-    from imgrestore.errors import ImgrestoreError
-    from imgrestore.image import Image
-    from imgrestore.image.sizes import Target
+    from imgrestore import metrics
+    from imgrestore.api.image import Image
+    from imgrestore.api.restorer import Restored, Restorer
+    from imgrestore.api.restoring import load_model, restore, restore_many
+    from imgrestore.errors import ImageTypeError, ImageValueError, ImgrestoreError, RestorationWarning
     from imgrestore.parts.registry import load_plugin
 
 _HOMES = {
-    "Image": "image",
+    "Image": "api.image",
+    "ImageTypeError": "errors",
+    "ImageValueError": "errors",
     "ImgrestoreError": "errors",
-    "ReadOptions": "codecs",
-    "Restorer": "engine.restorer",
-    "Target": "image.sizes",
-    "load_model": "api",
+    "RestorationWarning": "errors",
+    "Restored": "api.restorer",
+    "Restorer": "api.restorer",
+    "load_model": "api.restoring",
     "load_plugin": "parts.registry",
-    "restore": "api",
+    "restore": "api.restoring",
+    "restore_many": "api.restoring",
 }
 
 
@@ -49,8 +55,10 @@ def __dir__() -> list[str]:
 
 def __getattr__(name: str) -> Any:
     """Import public names when they are first used, so that importing the package costs nothing."""
-    if name not in _HOMES:
-        raise AttributeError(f"module 'imgrestore' has no attribute {name!r}")
     import importlib
 
+    if name == "metrics":
+        return importlib.import_module("imgrestore.metrics")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'imgrestore' has no attribute {name!r}")
     return getattr(importlib.import_module(f"imgrestore.{_HOMES[name]}"), name)

@@ -9,23 +9,28 @@ exception and surfaces.
     │   ├── UnknownNameError    no model, recipe, loss … has this name
     │   ├── RecipeError         a recipe does not describe a run
     │   └── PluginError         a plugin cannot be used, or has a name that is taken
-    ├── InputError          a file that cannot be read as asked
+    ├── InputError          a file, or an image in memory, that cannot be read as asked
     │   ├── NotAnImageError     it is no image of a known format
     │   ├── DamagedError        it cannot be decoded to its end
     │   ├── TooLargeError       it has more pixels than are accepted
-    │   └── SeveralPicturesError    an animation, or several pages
+    │   ├── SeveralPicturesError    an animation, or several pages
+    │   ├── ImageValueError     an array whose shape or samples are not those of an image (a ValueError, too)
+    │   └── ImageTypeError      an object, or samples, of a type that no image has (a TypeError, too)
     ├── OutputError         a file that cannot or must not be written
     │   ├── ExistsError         it is there already
     │   └── FormatLimitError    its format cannot hold the result
     ├── WeightsError        weights that cannot be trusted or do not fit
     └── ComputeError        a restoration or training that failed while computing
+
+What a person should know of a restoration that went well is a :class:`RestorationWarning` in Python, and a line on
+standard error from the command line.
 """
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class ImgrestoreError(Exception):
@@ -41,6 +46,12 @@ class ImgrestoreError(Exception):
         """Keep the one-line ``message`` and the one-line ``hint`` apart."""
         super().__init__(message)
         self.hint = hint
+        if hint:
+            self.add_note(f"hint: {hint}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel to another process, whatever arguments made it."""
+        return _remade, (type(self), self.args, self.__dict__)
 
 
 class UsageError(ImgrestoreError):
@@ -105,6 +116,18 @@ class SeveralPicturesError(InputError):
     code = "several-pictures"
 
 
+class ImageValueError(InputError, ValueError):
+    """An array or tensor whose shape or samples are not those of an image."""
+
+    code = "image-value"
+
+
+class ImageTypeError(InputError, TypeError):
+    """An object that is no image in any form, or samples of a type that no image has."""
+
+    code = "image-type"
+
+
 class OutputError(ImgrestoreError):
     """A file that cannot, or must not, be written."""
 
@@ -137,6 +160,18 @@ class ComputeError(ImgrestoreError):
 
 class PluginWarning(UserWarning):
     """A plugin that cannot be used, and is left out."""
+
+
+class RestorationWarning(UserWarning):
+    """What a person should know of an image that was restored or saved all the same."""
+
+
+def _remade(kind: type[ImgrestoreError], arguments: tuple[Any, ...], state: dict[str, Any]) -> ImgrestoreError:
+    """Return an error as it was, without going through the constructor of its kind."""
+    error = kind.__new__(kind, *arguments)
+    error.args = arguments
+    error.__dict__.update(state)
+    return error
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -307,7 +307,7 @@ def test_the_same_from_python(here: Path) -> None:
     assert np.array_equal(imgrestore.restore(damaged, "auto"), imgrestore.restore(damaged, "resnet-denoise"))
     assert np.array_equal(imgrestore.restore(PICTURE, "auto"), PICTURE)
     assert np.array_equal(imgrestore.restore("in/clean.png", "auto").pixels, PICTURE)
-    with pytest.raises(ValueError, match="keeps an image's size"):
+    with pytest.raises(imgrestore.ImgrestoreError, match="keeps an image's size"):
         imgrestore.restore(PICTURE, "auto", 2)
 
 

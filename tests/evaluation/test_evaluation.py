@@ -30,7 +30,7 @@ from imgrestore.evaluation.evaluate import (
     white_noise,
 )
 from imgrestore.evaluation.report import Report, Requirement, Score
-from imgrestore.metrics import psnr
+from imgrestore.metrics.protocols import psnr
 
 
 def test_pairs_made_from_ground_truth(photo_folder: Path) -> None:

@@ -9,9 +9,10 @@ from torch import Tensor
 
 from imgrestore.image.color import luma
 from imgrestore.losses.sfl_log import laplacian_of_gaussian
-from imgrestore.metrics import batches, ms_ssim
+from imgrestore.metrics import batches
 from imgrestore.metrics.codes import kl_nats, silhouette, win_percentage
 from imgrestore.metrics.profiles import PROFILES
+from imgrestore.metrics.protocols import ms_ssim
 
 
 @pytest.fixture

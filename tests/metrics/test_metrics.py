@@ -7,7 +7,7 @@ from pytorch_msssim import ms_ssim as reference_ms_ssim
 from skimage.color import rgb2ycbcr
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from imgrestore.metrics import METRICS, ms_ssim, psnr, ssim
+from imgrestore.metrics.protocols import METRICS, ms_ssim, psnr, ssim
 
 
 @pytest.fixture

@@ -7,14 +7,13 @@ import pytest
 import torch
 
 from conftest import shift
-from imgrestore.api import load_model
 from imgrestore.codecs import read_image
 from imgrestore.engine.prepare import prepare
 from imgrestore.errors import UsageError
 from imgrestore.evaluation.evaluate import Pair, parse_degradation, standard_degradations, to_tensor, white_noise
 from imgrestore.image import Image
 from imgrestore.image.resampling import resize
-from imgrestore.metrics import psnr
+from imgrestore.metrics.protocols import psnr
 from imgrestore.parts.registry import find_model
 from imgrestore.weights.cards import read_card, shipped, weights_folder
 from imgrestore.weights.catalogue import PAPER_MODELS, choose
@@ -60,7 +59,7 @@ def test_better_than_no_network_without_shift_or_tint(name: str, scale: int, pho
     degradations = standard_degradations(choose(name).entry.task, scale)
     degradations += WEAR if name in WORN else []
     lq, gt = Pair.degraded("circuit", lambda: photo_pixels, degradations, scale).load()
-    restored = load_model(name, scale, device="cpu").restore_tensor(lq)
+    restored = prepare(choose(name, scale), device="cpu").restore_tensor(lq)
     unrestored = resize(lq, (gt.shape[1], gt.shape[2]))
     protocol = "rgb" if scale == 1 else "y"
     least = 0.1 if name in WORN else 0.4
@@ -72,7 +71,9 @@ def test_better_than_no_network_without_shift_or_tint(name: str, scale: int, pho
 def test_worn_photos_are_better_enlarged_by_weights_that_know_them(photo_pixels) -> None:
     degradations = [*standard_degradations("upscale", 4), *WEAR]
     lq, gt = Pair.degraded("circuit", lambda: photo_pixels, degradations, 4).load()
-    clean, real = (load_model(name, 4, device="cpu").restore_tensor(lq) for name in ("resnet-sr", "resnet-sr-real"))
+    clean, real = (
+        prepare(choose(name, 4), device="cpu").restore_tensor(lq) for name in ("resnet-sr", "resnet-sr-real")
+    )
     assert psnr(real, gt, "y", 4) > psnr(clean, gt, "y", 4) + 0.3
 
 
@@ -81,7 +82,7 @@ def test_clean_photos_stay_as_they_are(name: str, scale: int, photo_pixels) -> N
     clean, task = to_tensor(photo_pixels), choose(name).entry.task
     if task == "deblur":  # the corners of the board are out of focus; at a third of its size nothing is
         clean = resize(clean, (clean.shape[1] // 3, clean.shape[2] // 3)).clamp(0, 1)
-    restored = load_model(name, scale, device="cpu").restore_tensor(clean)
+    restored = prepare(choose(name, scale), device="cpu").restore_tensor(clean)
     assert psnr(restored, clean) >= UNTOUCHED[task]
 
 
@@ -98,7 +99,7 @@ def test_flat_areas_stay_flat(name: str, scale: int) -> None:
 
     Files hold nothing below black or above white.
     """
-    restorer = load_model(name, scale, device="cpu")
+    restorer = prepare(choose(name, scale), device="cpu")
     side = 2 * restorer.model.halo + 12
     for colour in itertools.product((0.0, 0.5, 1.0), repeat=3):
         flat = torch.tensor(colour)[:, None, None]

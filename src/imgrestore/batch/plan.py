@@ -12,10 +12,10 @@ from imgrestore.batch.destinations import destination, is_single_file
 from imgrestore.batch.earlier import without_earlier_results, without_known_results, without_results_beside
 from imgrestore.batch.inputs import STREAM, Input, each_once, find
 from imgrestore.batch.job import Job
-from imgrestore.batch.limits import asked_format, check_format
 from imgrestore.batch.request import Request
 from imgrestore.codecs import detect, read_header, settled
 from imgrestore.codecs.formats import Format, by_name
+from imgrestore.codecs.limits import asked_format, check_format
 from imgrestore.errors import ImgrestoreError, InputError, UsageError, unexpected
 from imgrestore.image import Metadata, resized
 from imgrestore.provenance.stamp import Stamp

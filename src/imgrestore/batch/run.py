@@ -25,9 +25,9 @@ from imgrestore.codecs import open_image, write_image
 from imgrestore.codecs.headers import open_bytes
 from imgrestore.codecs.refusals import reading
 from imgrestore.engine.allocation import return_freed_memory
-from imgrestore.engine.devices import is_out_of_memory
+from imgrestore.engine.problems import as_problem
 from imgrestore.engine.restorer import Restorer
-from imgrestore.errors import ComputeError, ImgrestoreError, OutputError, UsageError, unexpected
+from imgrestore.errors import OutputError
 from imgrestore.files import refuse_existing, remove_leftovers, replacing, unfinished, writing_to_stdout
 from imgrestore.image import ImageStream
 from imgrestore.provenance.setting import Decides
@@ -95,7 +95,7 @@ def _ended(
     except Exception as error:  # whatever is wrong with one image, or with our code for it, ends no batch
         ending.close()
         advance(job.pixels - so_far)
-        seconds, problem = _since(began), _as_problem(job, error)
+        seconds, problem = _since(began), as_problem(job.name, error)
         unwritten = noted(partial(ledger.failed, job, attempt, problem, seconds)) if ledger is not None else ()
         record = replace(
             failed(job.name, problem, method.name if method is not None else label),
@@ -118,16 +118,6 @@ def _used(job: Job, restorer: Restorer) -> Settings:
     """Return the settings with which an image is computed."""
     tile = restorer.tile_in_use(job.header.width)
     return job.settings.in_use(device=restorer.device.type, precision=restorer.precision, tile=tile)
-
-
-def _as_problem(job: Job, error: Exception) -> ImgrestoreError:
-    """Return what to tell the user; the engine does not know which image it works on."""
-    if isinstance(error, ComputeError | UsageError):
-        kind = ComputeError if isinstance(error, ComputeError) else UsageError
-        return kind(f"{job.name}: {error}", error.hint)
-    if isinstance(error, RuntimeError) and is_out_of_memory(error):
-        return ComputeError(f"{job.name}: out of memory", "close other programs, or give a smaller --memory")
-    return error if isinstance(error, ImgrestoreError) else unexpected(job.name, error)
 
 
 def noted(write: Callable[[], None]) -> tuple[str, ...]:

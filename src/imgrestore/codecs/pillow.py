@@ -17,8 +17,8 @@ from imgrestore.codecs.formats import Format
 from imgrestore.codecs.headers import open_bytes
 from imgrestore.codecs.options import ReadOptions
 from imgrestore.codecs.refusals import refused, unsupported
-from imgrestore.errors import InputError
-from imgrestore.image import Image, ImageStream, Metadata, Pixels
+from imgrestore.errors import ImageValueError, InputError
+from imgrestore.image import Header, Image, ImageStream, Metadata, Pixels
 
 Picture = PillowImage.Image
 """What PIL calls an image."""
@@ -132,15 +132,33 @@ def from_pillow(image: Picture) -> Image:
 
 
 def to_pillow(image: Image) -> Picture:
-    """Give an 8-bit image, or a grey one of 16 bits, to PIL with its profile.
+    """Give an 8-bit image, or a grey one of 16 bits, to PIL with what it carried that PIL knows.
 
     Raises:
-        ValueError: PIL cannot hold such samples (16-bit colour).
+        ImageValueError: PIL cannot hold such samples.
     """
-    pixels = image.pixels[..., 0] if image.header.channels == 1 else image.pixels
-    if pixels.dtype != np.uint8 and not (pixels.dtype == np.uint16 and pixels.ndim == 2):
-        raise ValueError(f"PIL cannot hold {pixels.shape} of {pixels.dtype}; restore an array or imgrestore.Image")
-    made = PillowImage.fromarray(pixels)
-    if image.metadata.icc:
-        made.info["icc_profile"] = image.metadata.icc
+    header, carried = image.header, image.metadata
+    check_holds(header)
+    made = PillowImage.fromarray(image.pixels[..., 0] if header.channels == 1 else image.pixels)
+    if carried.icc and carried.icc[16:20] == (b"GRAY" if header.grey else b"RGB "):
+        made.info["icc_profile"] = carried.icc
+    if carried.exif:
+        made.info["exif"] = b"Exif\0\0" + exif.updated(carried.exif, header.width, header.height)
+    if carried.xmp:
+        made.info["xmp"] = carried.xmp
+    if carried.density:
+        made.info["dpi"] = tuple(round(along * 25.4, 4) for along in carried.density)
     return made
+
+
+def check_holds(header: Header) -> None:
+    """Refuse what PIL has no image for.
+
+    Raises:
+        ImageValueError: The samples are of 16 bits in colour, or floats.
+    """
+    if header.dtype != np.uint8 and not (header.dtype == np.uint16 and header.channels == 1):
+        raise ImageValueError(
+            f"PIL cannot hold {header.channels} channels of {header.dtype}",
+            hint="give an array or an imgrestore.Image, or ask for depth=8",
+        )

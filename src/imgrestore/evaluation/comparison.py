@@ -16,7 +16,7 @@ from imgrestore.engine.restorer import Restorer
 from imgrestore.errors import InputError, UsageError
 from imgrestore.evaluation.evaluate import Pair, baselines, standard_degradations, to_tensor
 from imgrestore.image import scaled_size
-from imgrestore.metrics import Protocol, psnr, ssim
+from imgrestore.metrics.protocols import Protocol, psnr, ssim
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+
+from imgrestore.image.arrays import checked_array
 
 Pixels = NDArray[Any]
 """Samples (H, W, C) of uint8, uint16 or float32."""
@@ -103,7 +105,7 @@ class ImageStream:
         return Image(np.concatenate(list(self.bands)), self.header.metadata)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Image:
     """An upright image in memory.
 
@@ -116,20 +118,21 @@ class Image:
     metadata: Metadata = field(default_factory=Metadata)
 
     @classmethod
-    def from_array(cls, array: NDArray[Any]) -> Image:
+    def from_array(cls, array: NDArray[Any]) -> Self:
         """Take (H, W) or (H, W, C) of uint8, uint16 or any float in [0, 1].
 
         Raises:
-            ValueError: The array is not an image.
+            ImageTypeError: The samples are of another type.
+            ImageValueError: The shape is not that of an image, or floats lie outside [0, 1].
         """
-        pixels = array[..., None] if array.ndim == 2 else array
-        if pixels.ndim != 3 or not 1 <= pixels.shape[2] <= 4 or 0 in pixels.shape:
-            raise ValueError(f"an image is (H, W) or (H, W, 1 to 4), got {array.shape}")
-        if pixels.dtype.kind == "f":
-            pixels = pixels.astype(np.float32)
-        if pixels.dtype.name not in ("uint8", "uint16", "float32"):
-            raise ValueError(f"an image is uint8, uint16 or float, got {array.dtype}")
-        return cls(pixels)
+        return cls(checked_array(array))
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether another image has the same samples, of the same type, and the same metadata."""
+        if not isinstance(other, Image):
+            return NotImplemented
+        alike = self.pixels.dtype == other.pixels.dtype and self.metadata == other.metadata
+        return alike and np.array_equal(self.pixels, other.pixels)
 
     @property
     def header(self) -> Header:

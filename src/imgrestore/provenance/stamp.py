@@ -83,7 +83,7 @@ def carried(
     """Return what an output carries besides pixels, and what a person should know of it.
 
     Args:
-        metadata: What its input carried.
+        metadata: What its input carried; a stamp there tells how the input was made, and goes.
         stamp: Says how it was made, or None to leave that out.
         strip: Whether everything is left out that the colours do not depend on.
         largest: Longest XMP packet in bytes that the output can hold, or None.
@@ -91,7 +91,7 @@ def carried(
     if strip:
         metadata = Metadata(icc=metadata.icc, png_colour=metadata.png_colour, extra=metadata.extra)
     if stamp is None:
-        return metadata, ()
+        return replace(metadata, xmp=metadata.xmp and _OURS.sub(b"", metadata.xmp)), ()
     room = math.inf if largest is None else largest
     if metadata.xmp is not None and len(metadata.xmp) > room:
         lost = f"XMP of {len(metadata.xmp)} bytes does not fit into the output and was left out"
