@@ -7,13 +7,14 @@ import re
 import signal
 import sys
 import traceback
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 
 from imgrestore import __version__
 from imgrestore.cli import compare, console, doctor, evaluate, info, models, recipes, restore, train, verify
+from imgrestore.cli.commands import Commands
+from imgrestore.cli.help import Explained
 from imgrestore.cli.signals import leave_when_told
 from imgrestore.engine.allocation import keep_freed_memory
 from imgrestore.errors import ImgrestoreError, UsageError
@@ -24,20 +25,9 @@ _BUNDLE = re.compile(r"-(?=.*[qv])[0nrqv]{2,}")
 """Flags of one letter in one word, among them such an option."""
 
 
-class _Commands(TyperGroup):
-    """The commands; typer would end without a word when one is interrupted."""
-
-    def invoke(self, ctx: Any) -> Any:
-        try:
-            return super().invoke(ctx)
-        except KeyboardInterrupt:
-            console.say("interrupted")
-            raise typer.Exit(130) from None
-
-
 app = typer.Typer(
     name="imgrestore",
-    cls=_Commands,
+    cls=Commands,
     help="Restore photos: any size, no seams, nothing lost.",
     no_args_is_help=True,
     add_completion=False,
@@ -66,15 +56,18 @@ def common(
     console.VERBOSITY.quiet, console.VERBOSITY.verbose, console.VERBOSITY.debug = quiet, verbose, debug
 
 
-app.command("restore")(restore.restore)
-app.command("train")(train.train)
-app.command("evaluate")(evaluate.evaluate)
-app.command("compare")(compare.compare)
+for command, short_help in {
+    restore.restore: "Denoise, deblur or enlarge photos.",
+    train.train: "Train a model; a run that was stopped can be resumed.",
+    evaluate.evaluate: "Measure models against ground truth, or a paper's rows.",
+    compare.compare: "Put methods side by side in one picture.",
+    info.info: "Show what an image file holds, and how imgrestore made it.",
+    verify.verify: "Restore a photo again, and say whether the pixels are the same.",
+    doctor.doctor: "Say what works here and why: device, precision, codecs.",
+}.items():
+    app.command(cls=Explained, short_help=short_help)(command)
 app.add_typer(models.app, name="models")
 app.add_typer(recipes.app, name="recipes")
-app.command("info")(info.info)
-app.command("verify")(verify.verify)
-app.command("doctor")(doctor.doctor)
 
 
 def _common_options_first(arguments: list[str]) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from imgrestore.cli.guidance import parse_scale
 from imgrestore.errors import UsageError
 
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
@@ -21,6 +22,10 @@ Memory = Annotated[
 ]
 MaxPixels = Annotated[
     str, typer.Option("--max-pixels", help="Refuse photos of more pixels than this, such as 500M; none for no limit.")
+]
+Scale = Annotated[
+    float | None,
+    typer.Option("--scale", "-s", help="Enlargement, 4 or 4x; the model's own by default.", parser=parse_scale),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Write JSON lines to standard output.")]
 

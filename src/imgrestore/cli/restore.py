@@ -15,12 +15,23 @@ import typer
 
 from imgrestore import __version__
 from imgrestore.cli import console
-from imgrestore.cli.options import Device, Json, MaxPixels, Memory, PrecisionOption, Tile, computing, parse_pixels
+from imgrestore.cli.guidance import refuse_output_among_inputs
+from imgrestore.cli.options import (
+    Device,
+    Json,
+    MaxPixels,
+    Memory,
+    PrecisionOption,
+    Scale,
+    Tile,
+    computing,
+    parse_pixels,
+)
 from imgrestore.cli.outcome import Outcome
 from imgrestore.cli.signals import leaving_in_time
 from imgrestore.cli.sources import gathered, path_of, standard_input
 from imgrestore.errors import ImgrestoreError, UsageError
-from imgrestore.weights.catalogue import Choice, Remedies, choose, task_model
+from imgrestore.weights.catalogue import Choice, Remedies, choose, choose_for
 
 if TYPE_CHECKING:
     from imgrestore.batch.jobs import Job, Plan, Request
@@ -50,9 +61,7 @@ def restore(
             "with a size, upscale is the default.",
         ),
     ] = None,
-    scale: Annotated[
-        float | None, typer.Option("--scale", "-s", help="Enlargement; the model's own by default.")
-    ] = None,
+    scale: Scale = None,
     width: Annotated[int | None, typer.Option(help="Width of the result in pixels.")] = None,
     height: Annotated[int | None, typer.Option(help="Height of the result in pixels.")] = None,
     max_side: Annotated[int | None, typer.Option(help="Longest side of the result, at most.")] = None,
@@ -128,9 +137,12 @@ def restore(
         raise UsageError(f"strength must be between 0 and 1, got {strength}")
     target = Target(width, height, max_side, min_side)
     choice = _choose(model, task, scale, sized=target != Target())
+    for notice in choice.notices if isinstance(choice, Choice) else ():
+        console.say(f"notice: {notice}")
     _check_arithmetic(device, precision)
     if target.fixed and scale is not None:
         raise UsageError("--scale and --width or --height both fix the size", hint="leave one of them out")
+    refuse_output_among_inputs(inputs or [], output)
     given = gathered(inputs or [], files_from, zero)
     stdin = standard_input(given) if STREAM in given else None
     request = Request(
@@ -242,10 +254,12 @@ def _choose(model: str | None, task: str | None, scale: float | None, *, sized: 
         raise UsageError("--model and --task both name a model", hint="leave one out")
     larger = scale is not None or sized
     if task == "auto" and larger:
-        raise UsageError("--task auto keeps a photo's size", hint="--task upscale enlarges; run one after the other")
+        raise UsageError(
+            "--task auto keeps a photo's size", hint="--task denoise or deblur enlarges, too; or --task upscale"
+        )
     if task == "auto" or not (model or task or larger):
         return Remedies.shipped()
-    return choose(model or task_model(task or "upscale"), scale)
+    return choose(model, scale) if model else choose_for(task or "upscale", scale)
 
 
 def _check_arithmetic(device: str, precision: Any) -> None:
