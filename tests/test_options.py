@@ -20,7 +20,7 @@ from imgrestore.codecs.pngcolor import profile_for
 from test_verification import run
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "cli.md"
-SCHEMA = json.loads(re.search(r"```json\n(.*?)```", DOCUMENT.read_text("utf-8"), re.DOTALL)[1])  # type: ignore[index]
+SCHEMA = json.loads((DOCUMENT.parent / "schemas" / "restore.json").read_text("utf-8"))
 
 
 @pytest.fixture

@@ -82,7 +82,7 @@ def run(
         except Exception as error:  # whatever is wrong with one image, or with our code for it, ends no batch
             advance(job.pixels - so_far)
             seconds = _since(began)
-            problem = _as_problem(job, error)
+            problem = as_problem(job, error)
             unwritten = noted(partial(ledger.failed, job, entry, problem, seconds)) if ledger is not None else ()
             record = replace(
                 failed(job.name, problem, method.name if method is not None else label),
@@ -113,7 +113,7 @@ def _computed(job: Job, restorer: Restorer | None) -> dict[str, Any]:
     return {"device": restorer.device.type, "precision": str(restorer.precision), "tile": tile}
 
 
-def _as_problem(job: Job, error: Exception) -> ImgrestoreError:
+def as_problem(job: Job, error: Exception) -> ImgrestoreError:
     """Return what to tell the user; the engine does not know which image it works on."""
     if isinstance(error, ComputeError | UsageError):
         kind = ComputeError if isinstance(error, ComputeError) else UsageError

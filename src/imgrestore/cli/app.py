@@ -7,6 +7,7 @@ import re
 import signal
 import sys
 import traceback
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -56,16 +57,14 @@ def common(
     console.VERBOSITY.quiet, console.VERBOSITY.verbose, console.VERBOSITY.debug = quiet, verbose, debug
 
 
-for command, short_help in {
-    restore.restore: "Denoise, deblur or enlarge photos.",
-    train.train: "Train a model; a run that was stopped can be resumed.",
-    evaluate.evaluate: "Measure models against ground truth, or a paper's rows.",
-    compare.compare: "Put methods side by side in one picture.",
-    info.info: "Show what an image file holds, and how imgrestore made it.",
-    verify.verify: "Restore a photo again, and say whether the pixels are the same.",
-    doctor.doctor: "Say what works here and why: device, precision, codecs.",
-}.items():
-    app.command(cls=Explained, short_help=short_help)(command)
+_command = partial(app.command, cls=Explained)
+_command(short_help="Denoise, deblur or enlarge photos.")(restore.restore)
+_command(short_help="Train a model; a run that was stopped can be resumed.")(train.train)
+_command(short_help="Measure models against ground truth, or a paper's rows.")(evaluate.evaluate)
+_command(short_help="Put methods side by side in one picture.")(compare.compare)
+_command(short_help="Show what an image file holds, and how imgrestore made it.")(info.info)
+_command(short_help="Restore a photo again, and say whether the pixels are the same.")(verify.verify)
+_command(short_help="Say what works here and why: device, precision, codecs.")(doctor.doctor)
 app.add_typer(models.app, name="models")
 app.add_typer(recipes.app, name="recipes")
 

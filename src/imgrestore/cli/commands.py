@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import typer
 from typer.core import TyperGroup
@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 from imgrestore.cli import console, guidance
 from imgrestore.cli.help import words_of, write_examples
 
-_NOT_UNDERSTOOD = typer.BadParameter.__mro__[1]
+_NOT_UNDERSTOOD = cast(type[Exception], typer.BadParameter.__mro__[1])
 """What typer raises, in all its versions, for a command line that it does not understand."""
 
 

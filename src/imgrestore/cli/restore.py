@@ -167,7 +167,7 @@ def restore(
     saving = SaveOptions(quality, subsampling, lossless)
     carrying = Carrying(None if no_stamp else _stamp(precision), strip_metadata, preserve_times)
     made = {"strength": strength, "precision": precision, "strip": strip_metadata, "no_stamp": no_stamp}
-    ledger = None if dry_run and not resume else _ledger(request, planned, choice, asdict(saving) | made)
+    ledger = _ledger(request, planned, choice, asdict(saving) | made)
     split = Split(planned.jobs, (), ())
     if resume:
         if ledger is None:
@@ -176,12 +176,15 @@ def restore(
     for warning in forecast(split.todo):
         console.warn(warning)
     beside = output is None and STREAM not in given
-    if dry_run:
-        raise typer.Exit(1 if _show_plan(planned, split, choice, beside=beside, json=json) else 0)
-    outcome = Outcome(len(planned.jobs) + len(planned.failures), json=json, resumable=ledger is not None)
-    ending = closing(ledger.manifest) if ledger is not None else nullcontext()
     options = {"device": device, "strength": strength, **computing(precision, tile, memory)}
     methods = partial(_methods, choice, carrying, beside, options)
+    if dry_run:
+        from imgrestore.cli.dryrun import show_plan
+
+        fails = show_plan(planned, split, choice.name, methods, beside=beside, json=json)
+        raise typer.Exit(1 if fails else 0)
+    outcome = Outcome(len(planned.jobs) + len(planned.failures), json=json, resumable=ledger is not None)
+    ending = closing(ledger.manifest) if ledger is not None else nullcontext()
     with leaving_in_time(outcome.last_words), ending, outcome.telling_how_to_go_on():
         _run(outcome, split, planned.failures, choice.name, methods, saving, ledger)
     outcome.sum_up()
@@ -270,38 +273,6 @@ def _check_arithmetic(device: str, precision: Any) -> None:
         choose_precision(precision, choose_device(device), None)
 
 
-def _show_plan(planned: Plan, split: Split, choice: Choice | Remedies, *, beside: bool, json: bool) -> bool:
-    """Print what would be done, and return whether something would fail."""
-    from imgrestore.batch import records
-
-    failures = [records.failed_before(job, entry, choice.name) for job, entry in split.failed]
-    failures += [records.failed(name, problem, choice.name) for name, problem in planned.failures]
-    for job in split.done if json else ():
-        console.record(records.skipped(job, choice.name).table())
-    for job in split.todo:
-        treatment = None
-        if isinstance(choice, Remedies):
-            from imgrestore.automatic.treatment import examine
-            from imgrestore.codecs import open_image
-
-            try:
-                treatment = examine(open_image(job.data, job.name, job.reading), choice)
-            except ImgrestoreError as unreadable:
-                failures.append(records.failed(job.name, unreadable, choice.name))
-                continue
-        if json:
-            console.record(records.planned(job, choice.name, treatment, beside=beside).table())
-            continue
-        size = f"{job.header.width}x{job.header.height} -> {job.width}x{job.height}"
-        found = f": {treatment.told('nothing to restore', 'to be ')}" if treatment is not None else ""
-        console.result(console.one_line(f"{job.name} -> {job.destination} ({size}, {job.form.name}){found}"))
-    for record in failures:
-        console.failure(record.error or "", record.hint or "")
-        if json:
-            console.record(record.table())
-    return bool(failures)
-
-
 def _methods(
     choice: Choice | Remedies, carrying: Carrying, beside: bool, options: dict[str, Any]
 ) -> Callable[[Job], Method]:
@@ -330,6 +301,7 @@ def _run(
     ledger: Ledger | None,
 ) -> None:
     """Restore what was planned and is not done."""
+    from imgrestore.batch.calibration import Measured
     from imgrestore.batch.records import failed, failed_before, skipped
     from imgrestore.batch.run import noted, run
 
@@ -343,6 +315,13 @@ def _run(
         outcome.report(replace(failed(name, problem, label), warnings=unwritten))
     if method_of is None:
         return
-    with console.meter("restoring", sum(job.pixels for job in split.todo), "MP", 1e6) as meter:
-        for record in run(split.todo, method_of, label, saving, meter.advance, ledger):
-            outcome.report(record)
+    measured = Measured(method_of)
+    try:
+        with console.meter("restoring", sum(job.pixels for job in split.todo), "MP", 1e6) as meter:
+            for job, record in zip(
+                split.todo, run(split.todo, measured, label, saving, meter.advance, ledger), strict=True
+            ):
+                measured.note(job, record)
+                outcome.report(record)
+    finally:
+        measured.save()
