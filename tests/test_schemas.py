@@ -52,7 +52,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, photo) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("path", SCHEMAS.glob("*.json"), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(SCHEMAS.glob("*.json")), ids=lambda path: path.stem)
 def test_schemas_are_schemas(path: Path) -> None:
     jsonschema.Draft202012Validator.check_schema(json.loads(path.read_text("utf-8")))
     assert f"(schemas/{path.name})" in (SCHEMAS.parent / "cli.md").read_text("utf-8")

@@ -11,7 +11,6 @@ from typing import Any
 
 from imgrestore.cli.help import words_of
 from imgrestore.cli.outcome import quoted
-from imgrestore.codecs.formats import by_extension
 from imgrestore.errors import UsageError, nearest
 from imgrestore.weights.catalogue import DEFAULT_MODELS
 
@@ -30,6 +29,8 @@ def unknown_command(below: str, word: str, rest: Sequence[str], known: Sequence[
         rest: What stands behind it.
         known: The commands that are there.
     """
+    from imgrestore.codecs.formats import by_extension
+
     program = f"imgrestore {below}".strip()
     if below:
         return UsageError(f"{program} has no command {word!r}{nearest(word, known)}", hint=f"{program} --help")
@@ -84,6 +85,8 @@ def refuse_output_among_inputs(arguments: Sequence[str], output: str | None) -> 
     Raises:
         UsageError: There are two, the last one is no file but named like one that can be written, and no output.
     """
+    from imgrestore.codecs.formats import by_extension
+
     if output is not None or len(arguments) != 2 or not os.path.exists(arguments[0]):  # noqa: PTH110  never raises
         return
     source, last = arguments
