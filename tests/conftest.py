@@ -40,6 +40,14 @@ def no_process_is_left() -> Iterator[None]:
     assert not left, f"left running: {left}"
 
 
+@pytest.fixture(autouse=True, scope="session")
+def cache_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep what the tests measure out of the user's cache folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 LONG = ("test_training.py", "test_instruction_sets.py", "test_fuzz.py")
 """Files whose tests begin first, so that none of them is left for one process at the end."""
 

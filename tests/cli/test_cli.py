@@ -73,7 +73,7 @@ def test_a_folder_with_bad_files(tmp_path: Path, photo) -> None:
         (["restore", "a.png", "--model", "bicubick"], 2, "did you mean 'bicubic'"),
         (["restore", "a.png", "--model", "bicubic", "--task", "upscale"], 2, "leave one out"),
         (["restore", "a.png", "--task", "colourise"], 2, "no model for the task"),
-        (["restore", "a.png", "--model", "bicubic", "--scale", "nan"], 2, "scale must be"),
+        (["restore", "a.png", "--model", "bicubic", "--scale", "nan"], 2, "not an enlargement"),
         (["restore", "a.png", "--model", "bicubic", "--memory", "lots"], 2, "not a size"),
         (["restore", "a.png", "--model", "bicubic", "--device", "gpu"], 2, "no device is called"),
         (["restore", "a.png", "--model", "bicubic", "--precision", "int8"], 2, "no precision"),
@@ -87,7 +87,7 @@ def test_a_folder_with_bad_files(tmp_path: Path, photo) -> None:
             1,
             "not met: unsharp: psnr",
         ),
-        (["restore", "a.png", "--nonsense"], 2, "No such option"),
+        (["restore", "a.png", "--nonsense"], 2, "there is no option --nonsense"),
         (["restore"], 2, "no input"),
         (["train", "--recipe", "resnet-sr-x4", "--data", "missing"], 1, "no such folder"),
         (["train", "--recipe", "resnet-sr-x4", "--data", ".", "--set", "stpes=3"], 2, "did you mean 'steps'"),
@@ -223,7 +223,7 @@ def test_dry_run_writes_nothing(picture: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_lists_and_facts() -> None:
     code, stdout, _ = invoke("models", "list", "--json")
     names = [json.loads(line)["model"] for line in stdout.splitlines()]
-    assert code == 0 and names == sorted(names) and {"bicubic", "lanczos", "nearest", "resnet-sr"} <= set(names)
+    assert code == 0 and len(names) == len(set(names)) and {"bicubic", "lanczos", "nearest", "resnet-sr"} <= set(names)
     assert "resnet-sr" in invoke("models", "list")[1]
     assert "Apache-2.0" in invoke("models", "info", "resnet-sr")[1]
     assert "resnet-sr-x4" in invoke("recipes", "list")[1]

@@ -8,6 +8,7 @@ from imgrestore import __version__
 from imgrestore.automatic.treatment import Treatment, examine
 from imgrestore.batch.job import Job
 from imgrestore.codecs import detect, open_image
+from imgrestore.engine.devices import describe_device
 from imgrestore.engine.prepare import prepare
 from imgrestore.engine.restorer import Restorer
 from imgrestore.provenance.settings import Settings
@@ -34,6 +35,14 @@ class Method:
     treatment: Treatment | None = None
     said: str = ""
     written: bool = True
+
+    @property
+    def kind(self) -> str | None:
+        """What decides how long a megapixel takes: model, precision and machine, in words; None without a model."""
+        if self.restorer is None:
+            return None
+        machine = describe_device(self.restorer.device)
+        return f"{self.name} {self.restorer.model.scale:g}x, {self.restorer.precision}, {machine}"
 
 
 def ready(choice: Choice, settings: Settings) -> Method:

@@ -36,6 +36,7 @@ class Record:
         seconds: Wall-clock seconds.
         found: What was estimated of its damage, or None if that was not asked.
         did: Tasks of the models that treated it, or None if that was not asked.
+        forecast: What it will take, see :class:`imgrestore.batch.calibration.Forecast`, or None if it is not planned.
         warnings: What a person should know.
         error_code: What kind of error it failed with, or None; see :class:`imgrestore.errors.ImgrestoreError`.
         error: Why it failed, or None.
@@ -60,6 +61,7 @@ class Record:
     seconds: float = 0.0
     found: dict[str, object] | None = None
     did: tuple[str, ...] | None = None
+    forecast: dict[str, object] | None = None
     warnings: tuple[str, ...] = ()
     error_code: str | None = None
     error: str | None = None

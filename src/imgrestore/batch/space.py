@@ -30,9 +30,7 @@ def forecast(jobs: Iterable[Job]) -> list[str]:
     folders: dict[Path, list[int]] = {}
     for job in jobs:
         if job.destination != STREAM:
-            result = job.settings.conversion.applied(job.header)
-            size = job.pixels * result.channels * result.dtype.itemsize
-            folders.setdefault(job.destination.parent, []).append(size)
+            folders.setdefault(job.destination.parent, []).append(largest_size(job))
     disks: dict[int, tuple[Path, list[int]]] = {}
     for folder, sizes in folders.items():
         there = existing(folder)
@@ -50,6 +48,12 @@ def forecast(jobs: Iterable[Job]) -> list[str]:
                 "compression saves"
             )
     return warnings
+
+
+def largest_size(job: Job) -> int:
+    """Return how many bytes a result takes at most, give or take its metadata: its size without compression."""
+    result = job.settings.conversion.applied(job.header)
+    return job.pixels * result.channels * result.dtype.itemsize
 
 
 def shown(size: float) -> str:

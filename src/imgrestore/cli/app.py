@@ -7,13 +7,15 @@ import re
 import signal
 import sys
 import traceback
-from typing import Annotated, Any
+from functools import partial
+from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 
 from imgrestore import __version__
 from imgrestore.cli import compare, console, doctor, evaluate, info, models, recipes, restore, train, verify
+from imgrestore.cli.commands import Commands
+from imgrestore.cli.help import Explained
 from imgrestore.cli.plugins import PluginOption, say_what_is_left_out
 from imgrestore.cli.signals import leave_when_told
 from imgrestore.engine.allocation import keep_freed_memory
@@ -29,20 +31,9 @@ _BUNDLE = re.compile(r"-(?=.*[qv])[0nrqv]{2,}")
 """Flags of one letter in one word, among them such an option."""
 
 
-class _Commands(TyperGroup):
-    """The commands; typer would end without a word when one is interrupted."""
-
-    def invoke(self, ctx: Any) -> Any:
-        try:
-            return super().invoke(ctx)
-        except KeyboardInterrupt:
-            console.say("interrupted")
-            raise typer.Exit(130) from None
-
-
 app = typer.Typer(
     name="imgrestore",
-    cls=_Commands,
+    cls=Commands,
     help="Restore photos: any size, no seams, nothing lost.",
     no_args_is_help=True,
     add_completion=False,
@@ -74,15 +65,16 @@ def common(
         add_file(path)
 
 
-app.command("restore")(restore.restore)
-app.command("train")(train.train)
-app.command("evaluate")(evaluate.evaluate)
-app.command("compare")(compare.compare)
+_command = partial(app.command, cls=Explained)
+_command(short_help="Denoise, deblur or enlarge photos.")(restore.restore)
+_command(short_help="Train a model; a run that was stopped can be resumed.")(train.train)
+_command(short_help="Measure models against ground truth, or a paper's rows.")(evaluate.evaluate)
+_command(short_help="Put methods side by side in one picture.")(compare.compare)
+_command(short_help="Show what an image file holds, and how imgrestore made it.")(info.info)
+_command(short_help="Restore a photo again, and say whether the pixels are the same.")(verify.verify)
+_command(short_help="Say what works here and why: device, precision, codecs.")(doctor.doctor)
 app.add_typer(models.app, name="models")
 app.add_typer(recipes.app, name="recipes")
-app.command("info")(info.info)
-app.command("verify")(verify.verify)
-app.command("doctor")(doctor.doctor)
 
 
 def _common_options_first(arguments: list[str]) -> list[str]:

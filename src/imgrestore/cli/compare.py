@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from imgrestore.cli import console
-from imgrestore.cli.options import Device, PrecisionOption
+from imgrestore.cli.options import Device, PrecisionOption, Scale
 from imgrestore.errors import OutputError, UsageError
 from imgrestore.weights.catalogue import choose, labelled
 
@@ -17,9 +17,7 @@ def compare(
     photos: Annotated[list[Path], typer.Argument(help="Photos to restore.", show_default=False)],
     model: Annotated[list[str], typer.Option("--model", "-m", help="Name or .safetensors file; several are allowed.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The picture to write (PNG).")] = Path("compare.png"),
-    scale: Annotated[
-        float | None, typer.Option("--scale", "-s", help="Enlargement; the first model's by default.")
-    ] = None,
+    scale: Scale = None,
     truth: Annotated[
         list[Path] | None, typer.Option("--truth", help="Ground truth of each photo, in the same order.")
     ] = None,

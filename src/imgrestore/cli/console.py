@@ -117,7 +117,7 @@ def say(text: str) -> None:
 
 def detail(text: str) -> None:
     """Say something that only matters with ``--verbose``."""
-    if VERBOSITY.verbose:
+    if VERBOSITY.verbose and not VERBOSITY.quiet:
         line(text)
 
 

@@ -10,7 +10,7 @@ import typer
 
 from imgrestore.cli import console
 from imgrestore.cli.evaluate_paper import evaluate_paper
-from imgrestore.cli.options import Device, Json, Memory, PrecisionOption, Tile
+from imgrestore.cli.options import Device, Json, Memory, PrecisionOption, Scale, Tile
 from imgrestore.errors import UsageError
 from imgrestore.provenance.settings import Settings
 from imgrestore.weights.cards import comes_with_package
@@ -40,7 +40,7 @@ def evaluate(
     lq: Annotated[
         Path | None, typer.Option("--lq", help="Folder of low-quality images with the same names; made if absent.")
     ] = None,
-    scale: Annotated[int | None, typer.Option("--scale", "-s", help="Enlargement.")] = None,
+    scale: Scale = None,
     degrade: Annotated[
         list[str] | None,
         typer.Option(help="What makes low-quality images: gaussian-blur:sigma=1.6; several happen in their order."),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from imgrestore.cli import console
+from imgrestore.cli.commands import Commands
+from imgrestore.cli.help import Explained
 from imgrestore.cli.options import Json
 from imgrestore.cli.plugins import with_origins
 from imgrestore.errors import WeightsError
@@ -15,47 +18,76 @@ from imgrestore.files import content_hash
 from imgrestore.parts import registry
 from imgrestore.parts.plugins import PACKAGE, Source
 from imgrestore.weights.cards import Card, read_card, shipped, weights_folder
-from imgrestore.weights.catalogue import find
+from imgrestore.weights.catalogue import DEFAULT_MODELS, find
 
-app = typer.Typer(help="What models there are.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(help="What models there are.", no_args_is_help=True, rich_markup_mode=None, cls=Commands)
 
 
-@app.command("list")
+_GROUPS = {
+    "photos": "For photos",
+    "papers": "The papers' networks: what a paper describes, trained as it says, to be measured beside its tables",
+}
+"""Headings of the list of models, by what its records call the group."""
+
+_COLUMNS = ["model", "task", "scale", "weights", "PSNR", "unrestored", "measured on", "licence"]
+
+
+@app.command("list", cls=Explained, short_help="List models and weights with their scores.")
 def list_models(json: Json = False) -> None:
-    """List all models and weights with task, scales, licence and measured scores."""
+    """List all models and weights with task, scales, licence and measured scores: what restores photos first."""
     cards = {key: read_card(path) for key, path in shipped().items()}
-    rows = [["model", "task", "scale", "weights", "PSNR", "unrestored", "measured on", "licence"]]
-    sources: list[Source] = []
-    for entry in registry.models().values():
-        own = {key: card for key, card in cards.items() if card.model == entry.name}
-        if json:
-            console.record(_facts(entry, own))
-            continue
-        for (name, factor), card in own.items():
-            score = card.scores[0] if card.scores else {}
-            unrestored = next((score[base] for base in ("bicubic_psnr", "input_psnr") if base in score), None)
-            rows.append(
-                [
-                    name,
-                    entry.task,
-                    f"{factor}x",
-                    "shipped",
-                    f"{score['psnr']:.2f}" if "psnr" in score else "",
-                    "" if unrestored is None else f"{unrestored:.2f}",
-                    f"{score['data']}, {score['protocol']}" if score else "",
-                    card.licence,
-                ]
-            )
-        sources += [entry.source] * max(1, len(own))
-        if not own:
-            factors = ", ".join(f"{factor}x" for factor in entry.scales) or "any"
-            needed = "to be trained" if entry.trained else "none needed"
-            rows.append([entry.name, entry.task, factors, needed, "", "", "", entry.licence])
-    if not json:
-        console.table(with_origins(rows, sources))
+    for group, heading in _GROUPS.items():
+        rows, sources = [_COLUMNS], list[Source]()
+        for entry in _in_order(entry for entry in registry.models().values() if _group(entry) == group):
+            own = {key: card for key, card in cards.items() if card.model == entry.name}
+            if json:
+                console.record(_facts(entry, own))
+                continue
+            rows += _rows(entry, own)
+            sources += [entry.source] * max(1, len(own))
+        if not json:
+            console.result(heading)
+            console.table(with_origins(rows, sources))
 
 
-@app.command()
+def _group(entry: registry.ModelEntry) -> str:
+    return "papers" if entry.reproduces else "photos"
+
+
+def _in_order(entries: Iterable[registry.ModelEntry]) -> list[registry.ModelEntry]:
+    """Sort models: what a task takes by itself, what has weights, what needs none, what is yet to be trained."""
+    there = {read_card(path).model for path in shipped().values()}
+    defaults = DEFAULT_MODELS.values()
+    return sorted(
+        entries, key=lambda each: (each.name not in defaults, each.name not in there, each.trained, each.name)
+    )
+
+
+def _rows(entry: registry.ModelEntry, cards: dict[tuple[str, int], Card]) -> list[list[str]]:
+    rows = []
+    for (name, factor), card in cards.items():
+        score = card.scores[0] if card.scores else {}
+        unrestored = next((score[base] for base in ("bicubic_psnr", "input_psnr") if base in score), None)
+        rows.append(
+            [
+                name,
+                entry.task,
+                f"{factor}x",
+                "shipped",
+                f"{score['psnr']:.2f}" if "psnr" in score else "",
+                "" if unrestored is None else f"{unrestored:.2f}",
+                f"{score['data']}, {score['protocol']}" if score else "",
+                card.licence,
+            ]
+        )
+    if rows:
+        return rows
+    factors = ", ".join(f"{factor}x" for factor in entry.scales) or "any"
+    needed = "to be trained" if entry.trained else "none needed"
+    return [[entry.name, entry.task, factors, needed, "", "", "", entry.licence]]
+
+
+@app.command(cls=Explained)
 def info(name: Annotated[str, typer.Argument(help="A model, or a .safetensors file.")], json: Json = False) -> None:
     """Show everything known of a model and its weights."""
     if name.endswith(".safetensors"):
@@ -82,7 +114,7 @@ def info(name: Annotated[str, typer.Argument(help="A model, or a .safetensors fi
             console.result(f"  bf16 costs {card.bf16_loss_db:.4f} dB")
 
 
-@app.command()
+@app.command(cls=Explained, short_help="Check every shipped weights file.")
 def verify() -> None:
     """Check every shipped weights file: hash, card, shapes, finite numbers."""
     from imgrestore.weights.storage import load_weights
@@ -108,6 +140,7 @@ def _listed_sums() -> dict[str, str]:
 def _facts(entry: registry.ModelEntry, cards: dict[tuple[str, int], Card]) -> dict[str, object]:
     return {
         "model": entry.name,
+        "group": _group(entry),
         "summary": entry.summary,
         "task": entry.task,
         "scales": list(entry.scales) or "any",

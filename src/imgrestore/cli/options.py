@@ -11,6 +11,7 @@ import typer
 
 from imgrestore.provenance.setting import Setting, known
 from imgrestore.provenance.settings import Settings
+from imgrestore.provenance.values import SCALE
 
 Json = Annotated[bool, typer.Option("--json", help="Write JSON lines to standard output.")]
 
@@ -77,3 +78,7 @@ Device = Annotated[str, option("device")]
 PrecisionOption = Annotated[str, option("precision")]
 Tile = Annotated[int | None, option("tile")]
 Memory = Annotated[str | None, option("memory")]
+Scale = Annotated[
+    float | None,
+    typer.Option("--scale", "-s", help=known(Settings)["scale"].help, parser=functools.partial(SCALE.read, "scale")),
+]

@@ -97,10 +97,10 @@ def resuming(arguments: Sequence[str]) -> str:
     """Return the command line that goes on where this one stopped, ready to be pasted into a shell."""
     end = arguments.index("--") if "--" in arguments else len(arguments)
     more = [] if "--resume" in arguments[:end] else ["--resume"]
-    return " ".join(map(_quoted, ["imgrestore", *arguments[:end], *more, *arguments[end:]]))
+    return " ".join(map(quoted, ["imgrestore", *arguments[:end], *more, *arguments[end:]]))
 
 
-def _quoted(word: str) -> str:
+def quoted(word: str) -> str:
     """Quote a word for a shell, on one line and in ASCII whatever bytes it holds."""
     if word.isprintable():
         return shlex.quote(word)

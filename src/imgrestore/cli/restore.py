@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from imgrestore.cli import console, dry_run
+from imgrestore.cli import console
+from imgrestore.cli.guidance import refuse_output_among_inputs
 from imgrestore.cli.options import Json, with_settings
 from imgrestore.cli.outcome import Outcome
 from imgrestore.cli.signals import leaving_in_time
 from imgrestore.cli.sources import gathered, path_of, standard_input
 from imgrestore.errors import UsageError
 from imgrestore.provenance.settings import Settings
-from imgrestore.weights.catalogue import Choice, Remedies, choose, task_model
+from imgrestore.weights.catalogue import Choice, Remedies, choose, choose_for
 
 if TYPE_CHECKING:
     from imgrestore.batch.job import Job
@@ -89,19 +90,26 @@ def restore(
     if retry_failed and not resume:
         raise UsageError("--retry-failed belongs to --resume", hint="give both, or neither")
     choice = _choose(model, task, settings)
+    for notice in choice.notices if isinstance(choice, Choice) else ():
+        console.say(f"notice: {notice}")
     _check_arithmetic(settings)
+    refuse_output_among_inputs(inputs or [], output)
     given = gathered(inputs or [], files_from, zero)
     request = _request(given, output, glob or [], name, settings, recursive=recursive, overwrite=overwrite or resume)
     planned = plan(request, choice)
     if planned.earlier:
         console.say(f"left out as results of earlier runs: {planned.earlier}; name them to restore them")
     _check_streams(planned, json=json, times=settings.preserve_times)
-    ledger = None if dry and not resume else _ledger(request, planned, choice)
+    ledger = _ledger(request, planned, choice)
     split = _split(planned, ledger, resume=resume, retry_failed=retry_failed, overwrite=overwrite)
     for warning in forecast(split.todo):
         console.warn(warning)
+    methods = partial(_method, choice, request)
     if dry:
-        raise typer.Exit(1 if dry_run.show(planned, split, choice, beside=request.beside, json=json) else 0)
+        from imgrestore.cli.dry_run import show_plan
+
+        fails = show_plan(planned, split, choice.name, methods, beside=request.beside, json=json)
+        raise typer.Exit(1 if fails else 0)
     outcome = Outcome(len(planned.jobs) + len(planned.failures), json=json, resumable=ledger is not None)
     ending = closing(ledger.manifest) if ledger is not None else nullcontext()
     with leaving_in_time(outcome.last_words), ending, outcome.telling_how_to_go_on():
@@ -192,10 +200,12 @@ def _choose(model: str | None, task: str | None, settings: Settings) -> Choice |
         raise UsageError("--model and --task both name a model", hint="leave one out")
     larger = settings.scale is not None or settings.target != Target()
     if task == "auto" and larger:
-        raise UsageError("--task auto keeps a photo's size", hint="--task upscale enlarges; run one after the other")
+        raise UsageError(
+            "--task auto keeps a photo's size", hint="--task denoise or deblur enlarges, too; or --task upscale"
+        )
     if task == "auto" or not (model or task or larger):
         return Remedies.shipped()
-    return choose(model or task_model(task or "upscale"), settings.scale)
+    return choose(model, settings.scale) if model else choose_for(task or "upscale", settings.scale)
 
 
 def _check_arithmetic(settings: Settings) -> None:
@@ -226,6 +236,7 @@ def _run(
     outcome: Outcome, planned: Plan, split: Split, request: Request, choice: Choice | Remedies, ledger: Ledger | None
 ) -> None:
     """Restore what was planned and is not done."""
+    from imgrestore.batch.calibration import Measured
     from imgrestore.batch.records import failed, failed_before, skipped
     from imgrestore.batch.run import noted, run
 
@@ -239,6 +250,13 @@ def _run(
         outcome.report(replace(failed(name, problem, choice.name), warnings=unwritten))
     if method_of is None:
         return
-    with console.meter("restoring", sum(job.pixels for job in split.todo), "MP", 1e6) as meter:
-        for record in run(split.todo, method_of, choice.name, meter.advance, ledger):
-            outcome.report(record)
+    measured = Measured(method_of)
+    try:
+        with console.meter("restoring", sum(job.pixels for job in split.todo), "MP", 1e6) as meter:
+            for job, record in zip(
+                split.todo, run(split.todo, measured, choice.name, meter.advance, ledger), strict=True
+            ):
+                measured.note(job, record)
+                outcome.report(record)
+    finally:
+        measured.save()

@@ -297,6 +297,15 @@ class Restorer:
         side = self.model.native_size
         return self.choose_tile(width) if side is None else (side, side)
 
+    def memory_for(self, width: int, height: int) -> int:
+        """Return how many bytes the engine's own buffers take for an image of this size, as it estimates them.
+
+        Raises:
+            UsageError: Not even the smallest tile fits into the budget.
+        """
+        rows, columns = self.tile_in_use(width) or (_SMALLEST_TILE, 0)
+        return self._bytes(min(rows, self._aligned(height)), min(columns, self._aligned(width)), width)
+
     def _aligned(self, side: int) -> int:
         return math.ceil(side / self.model.multiple_of) * self.model.multiple_of
 

@@ -120,6 +120,12 @@ class ModelEntry(Entry):
         """Where the method comes from."""
         return str(self.facts.get("paper", ""))
 
+    @property
+    def reproduces(self) -> str:
+        """Number of the paper, ``"000"`` to ``"004"``, whose system this is, or empty: a model for photos."""
+        number, numbered, _ = self.paper.partition(": ")
+        return number if numbered and number.isdecimal() else ""
+
 
 def register_model(
     *,

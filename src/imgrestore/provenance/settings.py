@@ -50,9 +50,9 @@ class Settings:
     scale: float | None = field(
         default=None,
         metadata=about(
-            "Enlargement; the model's own by default.",
+            "Enlargement, 4 or 4x; the model's own by default.",
             Decides.PIXELS,
-            values.NUMBER,
+            values.SCALE,
             least=0,
             most=64,
             settled=True,

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 _BYTES = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 _COUNTS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
 
+_NUMBER = r"(\d+(?:\.\d*)?|\.\d+)"
+_SIZE = re.compile(r"(\d+)[x×](\d+)")
+_TIMES = re.compile(rf"{_NUMBER} ?[x×]?|[x×] ?{_NUMBER}")
+_PERCENT = re.compile(rf"{_NUMBER} ?%")
+
 
 @dataclass(frozen=True)
 class Kind:
@@ -36,6 +41,20 @@ def plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return list(value)
     return value if value is None or isinstance(value, bool | int | float | str) else str(value)
+
+
+def _scale(name: str, value: Any) -> float:
+    """Read an enlargement: ``4``, ``4x``, ``x4`` or ``400%``."""
+    if not isinstance(value, str):
+        return _number(name, value)
+    wanted = value.strip().lower()
+    if match := _TIMES.fullmatch(wanted):
+        return float(match[1] or match[2])
+    if match := _PERCENT.fullmatch(wanted):
+        return float(match[1]) / 100
+    size = _SIZE.fullmatch(wanted)
+    hint = f"--width {size[1]} --height {size[2]} fixes a size" if size else "write for example --scale 4"
+    raise UsageError(f"--{name} {value}: not an enlargement", hint=hint)
 
 
 def _flag(name: str, value: Any) -> bool:
@@ -138,6 +157,7 @@ def _numeric(value: Any) -> Any:
 FLAG = Kind(_flag, bool)
 TEXT = Kind(_text, str)
 NUMBER = Kind(_number, float)
+SCALE = Kind(_scale, str)
 WHOLE = Kind(_whole, int)
 TILE = Kind(_tile, int)
 REGION = Kind(_region, str)

@@ -8,11 +8,11 @@ from functools import reduce
 from pathlib import Path
 from typing import Any, ClassVar
 
-from imgrestore.errors import UnknownNameError, UsageError, WeightsError
+from imgrestore.errors import UnknownNameError, UsageError, WeightsError, nearest
 from imgrestore.files import content_hash
 from imgrestore.parts import registry
 from imgrestore.parts.registry import ModelEntry
-from imgrestore.weights.cards import Card, read_card, shipped
+from imgrestore.weights.cards import Card, comes_with_package, read_card, shipped
 
 _PICKLED = (".pth", ".pt", ".ckpt", ".bin", ".pkl", ".onnx")
 """Endings of weights in formats that are not read."""
@@ -79,6 +79,16 @@ class Choice:
     def sha256(self) -> str:
         """SHA-256 of the weights file, or of the weights files in turn; empty for a model without."""
         return THEN.join("" if step.weights is None else content_hash(step.weights) for step in self.steps)
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What a person who restores photos with it should know."""
+        return tuple(
+            f"{step.name} reproduces a paper ({step.entry.reproduces}) and is not made for photos; "
+            f"{DEFAULT_MODELS[step.entry.task]} is, or --task {step.entry.task}"
+            for step in self.steps
+            if step.entry.reproduces
+        )
 
     def after(self, first: Choice) -> Choice:
         """Return the same for an image that another model restores first.
@@ -165,6 +175,12 @@ def _at_scale(entry: ModelEntry, available: dict[int, Path], scale: float | None
     wanted = default if scale is None else scale
     large_enough = sorted(factor for factor in available if factor >= wanted)
     if not large_enough:
+        if max(available) == 1 and not entry.fixed_size:
+            name = available[1].stem if comes_with_package(available[1]) else str(available[1])
+            raise UsageError(
+                f"{name} keeps the size, it cannot enlarge {wanted:g} times",
+                hint=f"--model {name}{THEN}{DEFAULT_MODELS['upscale']} enlarges what it gives",
+            )
         raise UsageError(
             f"{entry.name} enlarges at most {max(available)} times, not {wanted:g}",
             hint=f"use --scale {max(available)}, or --model bicubic for any factor",
@@ -182,10 +198,25 @@ def task_model(task: str) -> str:
     there = [known for known, model in DEFAULT_MODELS.items() if any(name == model for name, _ in shipped())]
     if task not in there:
         raise UsageError(
-            f"no model for the task {task!r} comes with this version",
+            f"no model for the task {task!r} comes with this version{nearest(task, there)}",
             hint=f"tasks with a model: {', '.join(there)}",
         )
     return DEFAULT_MODELS[task]
+
+
+def choose_for(task: str, scale: float | None = None) -> Choice:
+    """Return the default model of a task; where a larger result is asked for than it makes, an upscaling one after it.
+
+    Args:
+        task: ``"denoise"``, ``"deblur"`` or ``"upscale"``.
+        scale: Enlargement factor wanted; the model's own by default.
+
+    Raises:
+        UsageError: No model does the task, or the scale is out of reach.
+    """
+    model = task_model(task)
+    enlarges = task == "upscale" or scale is None or scale <= 1
+    return choose(model if enlarges else f"{model}{THEN}{task_model('upscale')}", scale)
 
 
 @dataclass(frozen=True)
