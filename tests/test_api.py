@@ -69,6 +69,6 @@ def test_mistakes(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match="an image is"):
             restore(bad, "bicubic")
     with pytest.raises(ValueError, match="PIL cannot hold"):
-        from imgrestore.codecs.pillow import to_pillow
+        from imgrestore.codecs.reading.pillow import to_pillow
 
         to_pillow(Image(np.zeros((4, 4, 3), np.uint16)))

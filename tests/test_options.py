@@ -15,8 +15,8 @@ from PIL import Image as PillowImage
 from conftest import open_picture
 from imgrestore import errors
 from imgrestore.cli.app import app
-from imgrestore.codecs.headers import png_chunk
-from imgrestore.codecs.pngcolor import profile_for
+from imgrestore.codecs.metadata.png import png_chunk
+from imgrestore.codecs.metadata.pngcolor import profile_for
 from test_verification import run
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "cli.md"

@@ -20,7 +20,7 @@ from imgrestore.image.sizes import Target
 from imgrestore.weights.catalogue import Remedies, choose, task_model
 
 if TYPE_CHECKING:
-    from imgrestore.codecs.pillow import Picture
+    from imgrestore.codecs.reading.pillow import Picture
 
 Source = Image | NDArray[Any] | Path | str
 """An image to restore: in memory, as an array (H, W) or (H, W, C), or the path of a file."""
@@ -115,7 +115,7 @@ def restore(
         pixels = restored.pixels
         pixels = pixels.astype(image.dtype) if pixels.dtype.kind == "f" else pixels
         return pixels[..., 0] if image.ndim == 2 else pixels
-    from imgrestore.codecs.pillow import to_pillow
+    from imgrestore.codecs.reading.pillow import to_pillow
 
     return to_pillow(restored)
 
@@ -128,7 +128,7 @@ def _opened(image: Source | Picture, reading: ReadOptions | None) -> ImageStream
         return image.stream()
     if isinstance(image, np.ndarray):
         return Image.from_array(image).stream()
-    from imgrestore.codecs.pillow import from_pillow
+    from imgrestore.codecs.reading.pillow import from_pillow
 
     return from_pillow(image).stream()
 

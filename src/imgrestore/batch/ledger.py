@@ -11,7 +11,7 @@ from typing import Any
 
 from imgrestore.batch.jobs import STREAM, Job
 from imgrestore.batch.manifest import Entry, Manifest, fingerprint
-from imgrestore.codecs.refusals import reading
+from imgrestore.codecs.reading.refusals import reading
 from imgrestore.errors import ExistsError, ImgrestoreError
 from imgrestore.files import content_hash
 

@@ -20,13 +20,12 @@ from imgrestore.batch.manifest import Entry
 from imgrestore.batch.methods import Method
 from imgrestore.batch.records import Record, done, failed, left, told
 from imgrestore.codecs import SaveOptions, open_image, write_image
-from imgrestore.codecs.headers import open_bytes
-from imgrestore.codecs.refusals import reading
+from imgrestore.codecs.reading.refusals import reading
 from imgrestore.engine.allocation import return_freed_memory
 from imgrestore.engine.devices import is_out_of_memory
 from imgrestore.engine.restorer import Restorer
 from imgrestore.errors import ComputeError, ImgrestoreError, OutputError, UsageError, unexpected
-from imgrestore.files import refuse_existing, remove_leftovers, replacing, unfinished, writing_to_stdout
+from imgrestore.files import open_bytes, refuse_existing, remove_leftovers, replacing, unfinished, writing_to_stdout
 from imgrestore.image import ImageStream
 from imgrestore.provenance.making import Making
 from imgrestore.provenance.stamp import Carrying

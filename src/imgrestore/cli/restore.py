@@ -19,6 +19,7 @@ from imgrestore.cli.options import Device, Json, MaxPixels, Memory, PrecisionOpt
 from imgrestore.cli.outcome import Outcome
 from imgrestore.cli.signals import leaving_in_time
 from imgrestore.cli.sources import gathered, path_of, standard_input
+from imgrestore.codecs.formats import writable
 from imgrestore.errors import ImgrestoreError, UsageError
 from imgrestore.weights.catalogue import Choice, Remedies, choose, task_model
 
@@ -71,7 +72,9 @@ def restore(
     ] = None,
     zero: Annotated[bool, typer.Option("-0", help="The list is separated by NUL, as from find -print0.")] = False,
     name: Annotated[str | None, typer.Option(help="Pattern of output names: '{stem}_{model}_{scale}x{ext}'.")] = None,
-    format_name: Annotated[str | None, typer.Option("--format", help="png, jpeg, tiff or webp.")] = None,
+    format_name: Annotated[
+        str | None, typer.Option("--format", help=f"{', '.join(form.name for form in writable())}.")
+    ] = None,
     depth: Annotated[int | None, typer.Option(help="8 or 16 bits a sample; the input's own by default.")] = None,
     background: Annotated[
         str | None, typer.Option(help="Put a colour behind transparent photos: white, black, '#rrggbb' ….")

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from imgrestore.codecs import tiff
-from imgrestore.codecs.exif import Entry, with_directory
-from imgrestore.codecs.tiff import Layout
+from imgrestore.codecs.metadata.exif import EXTRA_SAMPLES, Entry, with_directory
+from imgrestore.codecs.reading import tiff
+from imgrestore.codecs.reading.tiff import Layout
 
 _RANGES = (280, 281, 301, 320, 330, 332, 334, 338, 340, 341, 532)
 """Entries about samples, which must not stay where their number changes."""
@@ -35,7 +35,7 @@ def simplified(layout: Layout) -> Iterator[tuple[int, bytes, bytes]]:
             tiff.FORMAT: [tiff.FLOAT if layout.floating and words == 1 else tiff.UNSIGNED] * samples,
             tiff.PHOTOMETRIC: [tiff.RGB if samples in (3, 4) else tiff.BLACK_IS_ZERO],
             tiff.PLANAR: [1],
-        } | ({tiff.EXTRA: [0] * extra} if extra else {})
+        } | ({EXTRA_SAMPLES: [0] * extra} if extra else {})
         for tag in (tiff.OFFSETS, tiff.COUNTS, tiff.TILE_OFFSETS, tiff.TILE_COUNTS):
             if planes > 1 and tag in layout.entries:
                 changes[tag] = layout.parts(tag, plane)

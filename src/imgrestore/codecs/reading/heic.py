@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import pi_heif
 
-from imgrestore.codecs import codes, exif, xmp
 from imgrestore.codecs.formats import Format
-from imgrestore.codecs.headers import open_bytes, sequence_frames
+from imgrestore.codecs.metadata import codes, exif, xmp
 from imgrestore.codecs.options import ReadOptions
-from imgrestore.codecs.refusals import refused
+from imgrestore.codecs.reading.headers import sequence_frames
+from imgrestore.codecs.reading.refusals import refused
 from imgrestore.errors import InputError
+from imgrestore.files import open_bytes
 from imgrestore.image import Header, ImageStream, Metadata, Pixels
 
 _FAULTS = (OSError, RuntimeError, SyntaxError, ValueError)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from imgrestore.codecs.headers import open_bytes, png_chunk
+from imgrestore.codecs.metadata.png import png_chunk
+from imgrestore.files import open_bytes
 
 _BT709, _SRGB, _UNSPECIFIED = 1, 13, 2
 _SRGB_CURVES = (1, 6, _SRGB, 14, 15)
