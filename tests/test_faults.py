@@ -262,6 +262,25 @@ def test_a_folder_that_cannot_be_searched_is_named(photos: Path, monkeypatch: py
         find_images(photos)
 
 
+def test_an_input_folder_that_cannot_be_read_is_one_line(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("secret").mkdir()
+    scan = os.scandir
+
+    def scandir(path: str) -> Any:
+        if Path(path).name == "secret":
+            raise PermissionError(13, "Permission denied", path)
+        return scan(path)
+
+    monkeypatch.setattr("os.scandir", scandir)
+    for arguments in (["secret"], ["secret", "in/a.png"], ["secret", "in/a.png", "--glob", "*.png"]):
+        code, _, stderr = restore(*arguments, "-o", "out/", "--overwrite", *OPTIONS)
+        assert code == 1 and "Traceback" not in stderr
+        assert [line for line in stderr.splitlines() if "secret" in line] == [
+            "error: secret: cannot be read (Permission denied)"
+        ]
+        assert "hint" not in stderr and ("1 of 2 restored, 1 failed" in stderr or arguments == ["secret"])
+
+
 def test_an_input_is_never_overwritten_by_any_name_it_has(photos: Path) -> None:
     content = Path("in/a.png").read_bytes()
     Path("soft.png").symlink_to("in/a.png")
