@@ -118,6 +118,8 @@ def test_json_that_is_nested_deep_is_one_line(tmp_path: Path, opening: bytes, cl
     for header in (nested, b'{"__metadata__":' + nested + b"}", b'{"__metadata__":' + card + b"}"):
         with_header(path, header)
         for read in (read_card, load_weights):
-            with pytest.raises(WeightsError, match="header is not JSON|no imgrestore card|card cannot be read") as caught:
+            with pytest.raises(
+                WeightsError, match=r"header is not JSON|no imgrestore card|card cannot be read"
+            ) as caught:
                 read(path)
             assert "\n" not in str(caught.value) and len(str(caught.value)) < 300

@@ -21,7 +21,9 @@ _LONGEST_INFLATED = 2**20
 """Bytes of a compressed text that readers take (``MAX_TEXT_CHUNK`` of Pillow)."""
 _LONGEST_TEXTS = 2**24
 """Bytes of all texts together; Pillow takes four times as many."""
-_LONGEST_BLOCK, _DENSEST_TEXT = 2**24, 128
+_COST = 2**16
+"""What a malformed text counts among them, so that a file full of bombs soon comes to its end."""
+_LONGEST_BLOCK, _DENSEST_BLOCK = 2**24, 128
 """Bytes of an EXIF block, XMP packet or profile, and how many of them one byte can become."""
 _LONGEST_KEYWORD = 79
 _LARGEST_NUMBER = 2**31 - 1
@@ -62,7 +64,8 @@ class Chunks:
         grey_palette: Whether its pixels are numbers of a palette that holds greys alone.
         frames: How many pictures an animation has; 1 if it is none.
         density: Pixels per millimetre along x and y, or None; libvips would take those of its EXIF.
-        colour: The chunks that say how its colours are meant, as they are.
+        colour: The chunks that say how its colours are meant, as they are, but for the limited range.
+        limited: Whether its samples have the limited range of video, which is expanded when they are read.
         text: The chunks of its texts as they are, but for those that hold :attr:`blocks`.
         blocks: EXIF, XMP and profile by libvips' names for them, also those that it passes over: what stands behind the
             pixels, and what ImageMagick keeps as text.
@@ -75,6 +78,7 @@ class Chunks:
     frames: int = 1
     density: tuple[float, float] | None = None
     colour: bytes = b""
+    limited: bool = False
     text: bytes = b""
     blocks: dict[str, bytes] = field(default_factory=dict)
     malformed: list[str] = field(default_factory=list)
@@ -99,15 +103,17 @@ def read_chunks(data: Path | bytes) -> Chunks:
         elif kind in _COLOUR and b"IDAT" not in seen:
             length, sound = _COLOUR[kind]
             if kind not in seen and len(content) == length and sound(content):
+                if kind == b"cICP":
+                    found.limited, content = content[3] == 0, content[:3] + b"\1"
                 found.colour += png_chunk(kind, content)
             else:
                 found.malformed.append(kind.decode())
         elif (block := _block(kind, content)) is not None:
             found.blocks.setdefault(*block)
         elif kind in _TEXTS:
-            text = _text(kind, content)
-            if text is not None and texts + len(text) <= _LONGEST_TEXTS:
-                texts += len(text)
+            text = _text(kind, content) if texts < _LONGEST_TEXTS else None
+            texts += len(text) if text is not None else _COST
+            if text is not None and texts <= _LONGEST_TEXTS:
                 found.text += png_chunk(kind, content)
             else:
                 found.malformed.append(kind.decode())
@@ -124,12 +130,16 @@ def _block(kind: bytes, content: bytes) -> tuple[str, bytes] | None:
     keyword, _, rest = content.partition(b"\0")
     if kind == b"iTXt" and keyword == _XMP_KEYWORD and rest.count(b"\0", 2) >= 2:
         text = rest[2:].split(b"\0", 2)[2]
-        packet = _inflated(text, _LONGEST_BLOCK) if rest[0] else text
+        packet = _inflated(text, _longest_block(text)) if rest[0] else text
         return ("xmp-data", packet) if packet else None
     if kind not in (b"tEXt", b"zTXt") or not keyword.startswith(_RAW_PROFILE):
         return None
-    raw = _inflated(rest[1:], _LONGEST_BLOCK) if kind == b"zTXt" else rest
+    raw = _inflated(rest[1:], _longest_block(rest)) if kind == b"zTXt" else rest
     return _raw_block(keyword.removeprefix(_RAW_PROFILE), raw or b"")
+
+
+def _longest_block(content: bytes) -> int:
+    return min(_LONGEST_BLOCK, _DENSEST_BLOCK * len(content))
 
 
 def _raw_block(told: bytes, text: bytes) -> tuple[str, bytes] | None:
@@ -180,10 +190,10 @@ def _is_keyword(keyword: bytes) -> bool:
 
 
 def _inflated(content: bytes, longest: int) -> bytes | None:
-    """Inflate a text; None if it is damaged, or longer than this or than anything but a bomb."""
+    """Inflate a text; None if it is damaged, or longer than this."""
     inflater = zlib.decompressobj()
     try:
-        text = inflater.decompress(content, min(longest, _DENSEST_TEXT * len(content)))
+        text = inflater.decompress(content, longest)
     except zlib.error:
         return None
     return text if inflater.eof else None

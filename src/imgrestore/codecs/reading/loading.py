@@ -57,9 +57,8 @@ def open_stream(data: Path | bytes, name: str, form: Format, options: ReadOption
         raise refused(name, form, str(error)) from None
     chunks = file.chunks
     colour = (chunks.colour or None) if chunks is not None else None
-    if form.name == "avif" and not image.get_typeof("icc-profile-data"):
-        primaries, transfer = codes.of_avif(data)
-        colour, notices = codes.as_chunk(primaries, transfer), (*notices, *codes.notices(transfer, name))
+    if file.codes is not None and not image.get_typeof("icc-profile-data"):
+        colour, notices = codes.as_chunk(file.codes), (*notices, *codes.notices(file.codes, name))
     block, records = _exif_and_iptc(image, file)
     metadata = Metadata(
         icc=_field(image, "icc-profile-data"),
@@ -84,6 +83,7 @@ class _File:
             gives them, so this object must live as long as an image of it.
         form: Its format.
         chunks: What a PNG file says beside its pixels.
+        codes: What an AVIF file says of its colours by numbers.
         layout: What a TIFF file says of its pixels.
         wrong: What is out of order about a JPEG file without harm to its pixels, or None.
     """
@@ -93,6 +93,7 @@ class _File:
         self.form = form
         self._loader = loader
         self.chunks = read_chunks(data) if form.name == "png" else None
+        self.codes = codes.of_avif(data) if form.name == "avif" else None
         self.layout = read_layout(_mapped(data)) if form.name == "tiff" else None
         self._sources: list[Any] = []
         self._change: Change | None = None
@@ -241,6 +242,10 @@ def _standard_samples(image: Any, file: _File, name: str, strict: bool) -> tuple
         notices = (f"{name}: YCbCr was converted to RGB",)
     if image.format == "ushort" and image.get_typeof("heif-bitdepth"):
         image = image | (image >> image.get("heif-bitdepth"))  # 10 and 12 bits come shifted: white would not be white
+    if file.chunks is not None and file.chunks.limited:
+        image = _expanded(image, 8 if image.format == "uchar" else 16)
+    if file.codes is not None and file.codes.limited and is_monochrome(file.data):
+        image = _expanded(image, image.get("heif-bitdepth"))
     if image.bands >= 3 and not image.get_typeof("icc-profile-data") and _holds_no_colour(file):
         greys = image[0] if image.bands == 3 else image[0].bandjoin(image[3])
         image = greys.copy(interpretation="b-w" if image.format == "uchar" else "grey16")
@@ -268,6 +273,15 @@ def _standard_samples(image: Any, file: _File, name: str, strict: bool) -> tuple
     if image.format not in _DTYPES or image.bands > 4:
         raise unsupported(name, f"samples of type {image.format} in {image.bands} channels are not supported")
     return image, notices
+
+
+def _expanded(image: Any, bits: int) -> Any:
+    """Bring colours of limited range to the full one; transparency always has that."""
+    peak = 255 if image.format == "uchar" else 65535
+    black, white = (limit * peak for limit in codes.limits(bits))
+    colours = min(image.bands, 3) if image.bands != 2 else 1
+    full = ((image.extract_band(0, n=colours) - black) * (peak / (white - black)) + 0.5).cast(image.format)
+    return full if colours == image.bands else full.bandjoin(image[colours])
 
 
 def _holds_no_colour(file: _File) -> bool:
