@@ -3,10 +3,12 @@
 import io
 import struct
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pillow_heif
 import pytest
+import tifffile
 from PIL import Image as PillowImage
 
 from imgrestore.codecs import open_image, read_image
@@ -15,7 +17,7 @@ from imgrestore.codecs.metadata.png import png_chunk
 pillow_heif.register_heif_opener()
 
 RAMP = np.linspace(0, 255, 64).astype(np.uint8)[None].repeat(64, axis=0)
-CLOSE = 3
+CLOSE = 4
 """Levels: each of the limited range is one and a bit, and three planes are rounded."""
 
 
@@ -100,3 +102,24 @@ def test_png(kind: int, channels: int, depth: int) -> None:
 def test_formats_that_have_no_limited_range(kind: str, mode: str) -> None:
     options = {"quality": 100} if kind in ("JPEG", "WEBP") else {}
     assert off(read_image(saved(picture(mode), kind, **options)).pixels) <= CLOSE
+
+
+BLACK_AND_WHITE = {
+    "limited": ((16, 235, 128, 240, 128, 240), True),
+    "full": ((0, 255, 128, 255, 128, 255), False),
+    "upside down": ((235, 16, 128, 240, 128, 240), False),
+}
+
+
+@pytest.mark.parametrize("told", [*BLACK_AND_WHITE, "nothing"])
+def test_ycbcr_of_tiff(tmp_path: Path, told: str) -> None:
+    numbers, limited = BLACK_AND_WHITE.get(told, ((), False))
+    colours = np.stack([RAMP, RAMP.T, RAMP[:, ::-1]], axis=-1)
+    full = np.asarray(PillowImage.fromarray(colours).convert("YCbCr")).astype(float)
+    stored = np.rint((full - [0, 128, 128]) * [219 / 255, 112 / 127, 112 / 127] + [16, 128, 128] if limited else full)
+    fractions = [part for number in numbers for part in (number, 1)]
+    tags = [(532, 5, 6, fractions, True)] if fractions else []
+    samples = stored.clip(0, 255).astype(np.uint8)
+    tifffile.imwrite(tmp_path / "x.tif", samples, photometric="ycbcr", extratags=tags)
+    pixels = read_image(tmp_path / "x.tif").pixels
+    assert np.abs(pixels.astype(int) - colours).max() <= CLOSE
