@@ -125,7 +125,7 @@ def open_picture(path: Path) -> PillowImage.Image:
 
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "cli.md"
-SCHEMA = json.loads(DOCUMENT.read_text("utf-8").split("```json\n")[1].split("```")[0])
+SCHEMA = json.loads((DOCUMENT.parent / "schemas" / "restore.json").read_text("utf-8"))
 """What a JSON record of an image holds, as the documents say."""
 
 SMALLER = {"resnet4x": {"width": 8}}

@@ -19,7 +19,7 @@ import pyvips
 import tifffile
 from PIL import Image as PillowImage
 
-from imgrestore.codecs.headers import png_chunk
+from imgrestore.codecs.metadata.png import png_chunk
 
 pillow_heif.register_heif_opener()
 

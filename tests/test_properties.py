@@ -13,8 +13,9 @@ from PIL import PngImagePlugin
 
 from conftest import open_picture
 from imgrestore import restore
-from imgrestore.codecs import SaveOptions, exif, open_image, read_image, write_image, xmp
+from imgrestore.codecs import SaveOptions, open_image, read_image, write_image
 from imgrestore.codecs.formats import by_name
+from imgrestore.codecs.metadata import exif, xmp
 from imgrestore.engine.prepare import prepare
 from imgrestore.image import Image, scaled_size
 from imgrestore.image.regions import Region

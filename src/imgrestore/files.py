@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import os
 import platform
 import secrets
@@ -13,6 +14,7 @@ import sys
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from imgrestore.errors import ExistsError, OutputError
 
@@ -168,6 +170,11 @@ def flush_folder(folder: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+def open_bytes(data: Path | bytes) -> BinaryIO:
+    """Open a file, or its content, for reading."""
+    return io.BytesIO(data) if isinstance(data, bytes) else data.open("rb")
 
 
 def content_hash(data: Path | bytes) -> str:

@@ -33,7 +33,9 @@ from imgrestore.batch.space import forecast, shown
 from imgrestore.cli import signals
 from imgrestore.cli.app import app
 from imgrestore.cli.outcome import resuming
-from imgrestore.codecs import find_images, pipes, read_image, vips
+from imgrestore.codecs import find_images, read_image
+from imgrestore.codecs.reading import pipes
+from imgrestore.codecs.writing import vips
 from imgrestore.errors import ImgrestoreError, InputError, OutputError
 from imgrestore.weights.catalogue import choose
 
@@ -259,6 +261,25 @@ def test_a_folder_that_cannot_be_searched_is_named(photos: Path, monkeypatch: py
         find_images(photos)
 
 
+def test_an_input_folder_that_cannot_be_read_is_one_line(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("secret").mkdir()
+    scan = os.scandir
+
+    def scandir(path: str) -> Any:
+        if Path(path).name == "secret":
+            raise PermissionError(13, "Permission denied", path)
+        return scan(path)
+
+    monkeypatch.setattr("os.scandir", scandir)
+    for arguments in (["secret"], ["secret", "in/a.png"], ["secret", "in/a.png", "--glob", "*.png"]):
+        code, _, stderr = restore(*arguments, "-o", "out/", "--overwrite", *OPTIONS)
+        assert code == 1 and "Traceback" not in stderr
+        assert [line for line in stderr.splitlines() if "secret" in line] == [
+            "error: secret: cannot be read (Permission denied)"
+        ]
+        assert "hint" not in stderr and ("1 of 2 restored, 1 failed" in stderr or arguments == ["secret"])
+
+
 def test_an_input_is_never_overwritten_by_any_name_it_has(photos: Path) -> None:
     content = Path("in/a.png").read_bytes()
     Path("soft.png").symlink_to("in/a.png")
@@ -355,14 +376,13 @@ def test_the_command_line_that_goes_on_can_be_pasted_whatever_the_names() -> Non
 def test_an_encoder_that_dies_costs_one_image(
     fault: Exception, message: str, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    save = vips._save
+    def dying(image: Any, target: bytes) -> None:
+        raise fault
 
-    def dying(image: Any, path: Path, form: Any, options: Any) -> None:
-        if form.name == "jpeg":
-            raise fault
-        save(image, path, form, options)
+    def encode(stream: Any, path: Path, form: Any, save: Any) -> None:
+        vips.encode(stream, path, form, dying)
 
-    monkeypatch.setattr(vips, "_save", dying)
+    monkeypatch.setattr("imgrestore.codecs.writing.jpeg.encode", encode)
     code, stdout, stderr = restore("in", "-o", "out", "--json", *OPTIONS)
     assert code == 1 and [json.loads(line)["status"] for line in stdout.splitlines()] == ["done", "failed", "done"]
     (error,) = (line for line in stderr.splitlines() if line.startswith("error:"))
@@ -377,7 +397,7 @@ def test_a_mistake_of_ours_about_one_image_ends_no_plan(photos: Path, monkeypatc
         raise ZeroDivisionError("not ours")
 
     PillowImage.new("RGB", (9, 9)).save("in/d.jpg", exif=b"Exif\0\0II*\0\x08\0\0\0" + bytes(6))
-    monkeypatch.setattr("imgrestore.codecs.exif.updated", broken)
+    monkeypatch.setattr("imgrestore.codecs.metadata.exif.updated", broken)
     code, _, stderr = restore("in", "-o", "out", *OPTIONS)
     assert code == 1 and "in/d.jpg: failed unexpectedly (ZeroDivisionError: not ours)" in stderr
     assert "3 of 4 restored, 1 failed" in stderr
@@ -394,7 +414,7 @@ def test_an_input_that_cannot_be_read_to_its_end_is_to_blame(photos: Path, monke
         return Failing(data.read_bytes()) if data.suffix == ".ppm" else io.BytesIO(data.read_bytes())
 
     PillowImage.open("in/a.png").save("in/d.ppm")
-    monkeypatch.setattr("imgrestore.codecs.netpbm.open_bytes", at_its_place)
+    monkeypatch.setattr("imgrestore.codecs.reading.netpbm.open_bytes", at_its_place)
     code, _, stderr = restore("in/d.ppm", "-o", "out.png", *OPTIONS)
     assert code == 1 and "error: in/d.ppm: cannot be read (Input/output error)" in stderr
 

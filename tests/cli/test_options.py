@@ -16,8 +16,8 @@ from conftest import DOCUMENT, SCHEMA, open_picture
 from conftest import invoke as run
 from imgrestore import errors
 from imgrestore.cli.app import app
-from imgrestore.codecs.headers import png_chunk
-from imgrestore.codecs.pngcolor import profile_for
+from imgrestore.codecs.metadata.png import png_chunk
+from imgrestore.codecs.metadata.pngcolor import profile_for
 
 
 @pytest.fixture

@@ -4,7 +4,8 @@ import struct
 import pytest
 from PIL import Image as PillowImage
 
-from imgrestore.codecs import exif, read_image
+from imgrestore.codecs import read_image
+from imgrestore.codecs.metadata import exif
 
 
 def block(**extra: object) -> bytes:

@@ -41,7 +41,7 @@ from PIL import Image as PillowImage
 import made_files as made
 from conftest import invoke, open_picture, shift
 from imgrestore import load_model, restore
-from imgrestore.codecs.headers import png_chunk
+from imgrestore.codecs.metadata.png import png_chunk
 from imgrestore.image import Image
 from made_files import Maker, Samples
 

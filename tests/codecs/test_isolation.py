@@ -15,8 +15,9 @@ from PIL import ImageCms
 import processes
 from imgrestore.batch.plan import plan
 from imgrestore.batch.request import Request
-from imgrestore.codecs import ReadOptions, heic, isolation, loading, open_image, pillow, pipes, read_header, read_image
-from imgrestore.codecs.formats import FORMATS, by_name
+from imgrestore.codecs import ReadOptions, open_image, read_header, read_image
+from imgrestore.codecs.formats import by_name, known
+from imgrestore.codecs.reading import isolation, pipes
 from imgrestore.errors import DamagedError, InputError, TooLargeError
 from imgrestore.image import ImageStream
 from imgrestore.weights.catalogue import choose
@@ -33,8 +34,7 @@ def jpeg2000(tmp_path: Path, photo) -> Path:
 
 def decoded_here(path: Path) -> ImageStream:
     form = by_name(path.suffix[1:])
-    library = {"vips": loading, "libheif": heic, "pillow": pillow}[form.library]
-    return library.open_stream(path, str(path), form, ReadOptions(first_frame=True))
+    return form.read(path, str(path), form, ReadOptions(first_frame=True))
 
 
 @pytest.mark.parametrize("extension", ["jp2", "avif", "heic", "ico"])
@@ -109,11 +109,11 @@ def test_refusals_come_from_the_child_as_they_are(jpeg2000: Path) -> None:
 
 def test_limits_follow_the_size_of_the_image() -> None:
     code = (
-        "import resource as r; from imgrestore.codecs import isolation as i\n"
+        "import resource as r; from imgrestore.codecs.reading import isolation as i\n"
         "def soft(): return r.getrlimit(r.RLIMIT_DATA)[0], r.getrlimit(r.RLIMIT_CPU)[0]\n"
         "i._limit(0); small = soft(); i._LimitedOptions().check_size('x', 1000, 1000); large = soft()\n"
         "assert small == (2**30, 20) and large == (2**30 + 40_000_000, 22), (small, large)\n"
-        "import sys, imgrestore.codecs.pillow, imgrestore.codecs.loading; assert 'torch' not in sys.modules"
+        "import sys; from imgrestore.codecs.reading import loading, pillow; assert 'torch' not in sys.modules"
     )
     done = processes.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -155,4 +155,4 @@ def test_pipes_are_not_read_without_end(tmp_path: Path, monkeypatch) -> None:
 
 
 def test_what_is_decoded_whole_by_other_codecs_is_isolated() -> None:
-    assert {form.name for form in FORMATS if form.isolated} == {"avif", "heic", "jpeg2000", "ico"}
+    assert {form.name for form in known() if form.isolated} == {"avif", "heic", "jpeg2000", "ico"}

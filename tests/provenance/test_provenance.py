@@ -18,7 +18,7 @@ def test_a_stamp_comes_back_and_the_packet_stays_well_formed(packet: bytes | Non
     stamped = STAMP.into(packet)
     assert stamped is not None and Stamp.out_of(stamped) == STAMP
     root = ElementTree.fromstring(stamped)
-    assert root.find(f".//*[@{{{NAMESPACE}}}model='resnet-sr']") is not None
+    assert root.find(f".//*[@{{{NAMESPACE.name}}}model='resnet-sr']") is not None
     if packet:
         assert stamped.startswith(packet[: packet.index(b"</rdf:RDF>")])
 

@@ -103,3 +103,23 @@ def test_safetensors_without_a_card(tmp_path: Path) -> None:
 def test_bad_dimensions(dimensions: dict[str, object], message: str) -> None:
     with pytest.raises(RecipeError, match=message):
         build("resnet-sr", dimensions)
+
+
+def with_header(path: Path, header: bytes) -> None:
+    path.write_bytes(struct.pack("<Q", len(header)) + header)
+
+
+@pytest.mark.parametrize("depth", [1_000, 100_000])
+@pytest.mark.parametrize(("opening", "closing"), [(b"[", b"]"), (b'{"a":', b"}")])
+def test_json_that_is_nested_deep_is_one_line(tmp_path: Path, opening: bytes, closing: bytes, depth: int) -> None:
+    nested = opening * depth + b"1" + closing * depth
+    path = tmp_path / "x.safetensors"
+    card = json.dumps({METADATA_KEY: nested.decode()}).encode()
+    for header in (nested, b'{"__metadata__":' + nested + b"}", b'{"__metadata__":' + card + b"}"):
+        with_header(path, header)
+        for read in (read_card, load_weights):
+            with pytest.raises(
+                WeightsError, match=r"header is not JSON|no imgrestore card|card cannot be read"
+            ) as caught:
+                read(path)
+            assert "\n" not in str(caught.value) and len(str(caught.value)) < 300

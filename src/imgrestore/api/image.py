@@ -21,7 +21,7 @@ from imgrestore.codecs import ReadOptions, SaveOptions, write_image
 from imgrestore.codecs.formats import Format
 from imgrestore.codecs.forms import File, name_of, opened, sources
 from imgrestore.codecs.limits import asked_format, check_format
-from imgrestore.codecs.pillow import Picture, to_pillow
+from imgrestore.codecs.reading.pillow import Picture, to_pillow
 from imgrestore.errors import ImageTypeError, RestorationWarning
 from imgrestore.files import replacing, unfinished
 from imgrestore.image.conversion import Conversion

@@ -13,7 +13,7 @@ from imgrestore.api.options import SETTLED, Asked, Wishes
 from imgrestore.api.wording import in_python, reword
 from imgrestore.automatic.treatment import examine
 from imgrestore.codecs.forms import File, Source, given_back, is_one, is_pillow, name_of, opened, sources
-from imgrestore.codecs.pillow import check_holds
+from imgrestore.codecs.reading.pillow import check_holds
 from imgrestore.engine.prepare import prepare
 from imgrestore.engine.problems import as_problem
 from imgrestore.engine.restorer import Restorer as Engine
@@ -24,7 +24,7 @@ from imgrestore.weights.catalogue import Choice, Remedies, choose
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from imgrestore.codecs.pillow import Picture
+    from imgrestore.codecs.reading.pillow import Picture
 
 InMemory = TypeVar("InMemory", Image, NDArray[Any], "Tensor", "Picture")
 """An image in memory: its result is of the same form."""

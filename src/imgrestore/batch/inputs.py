@@ -46,19 +46,22 @@ def find(
         recursive: Whether sub-folders are searched.
         globs: Which files of a folder are taken, see :func:`wanted`; all if there are none.
         leave_out: A folder that is not searched.
-        unreadable: Told of each sub-folder that cannot be searched.
+        unreadable: Told of each folder that cannot be searched.
 
     Raises:
-        InputError: There is no such file, or no image in the folder.
+        InputError: There is no such file, or no image in the folder though all of it was searched.
     """
     if path == STREAM:
         return [Input(STREAM, Path("stdin"))]
     if path.is_dir():
-        images = find_images(path, recursive=recursive, leave_out=leave_out, unreadable=unreadable)
+        unsearched: list[OSError] = []
+        images = find_images(path, recursive=recursive, leave_out=leave_out, unreadable=unsearched.append)
+        for error in unsearched:
+            unreadable(error)
         files = ((image if image != STREAM else image.absolute(), image.relative_to(path)) for image in images)
         found = [Input(image, relative, named=False) for image, relative in files]
         found = [item for item in found if wanted(item.relative, globs)]
-        if not found:
+        if not found and not unsearched:
             matching = f" that matches {' or '.join(globs)}" if globs else ""
             deeper = "" if recursive else "; -r searches its sub-folders too"
             raise InputError(f"{path}: holds no image{matching}{deeper}")

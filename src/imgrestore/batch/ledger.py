@@ -13,7 +13,7 @@ from imgrestore import __version__
 from imgrestore.batch.inputs import STREAM
 from imgrestore.batch.job import Job
 from imgrestore.batch.manifest import Attempt, Manifest, fingerprint
-from imgrestore.codecs.refusals import reading
+from imgrestore.codecs.reading.refusals import reading
 from imgrestore.errors import ExistsError, ImgrestoreError
 from imgrestore.files import content_hash
 from imgrestore.provenance.setting import Decides

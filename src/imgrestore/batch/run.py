@@ -22,13 +22,12 @@ from imgrestore.batch.manifest import Attempt
 from imgrestore.batch.methods import Method
 from imgrestore.batch.records import Record, computed, copied, failed, left, treated
 from imgrestore.codecs import open_image, write_image
-from imgrestore.codecs.headers import open_bytes
-from imgrestore.codecs.refusals import reading
+from imgrestore.codecs.reading.refusals import reading
 from imgrestore.engine.allocation import return_freed_memory
 from imgrestore.engine.problems import as_problem
 from imgrestore.engine.restorer import Restorer
 from imgrestore.errors import OutputError
-from imgrestore.files import refuse_existing, remove_leftovers, replacing, unfinished, writing_to_stdout
+from imgrestore.files import open_bytes, refuse_existing, remove_leftovers, replacing, unfinished, writing_to_stdout
 from imgrestore.image import ImageStream
 from imgrestore.provenance.setting import Decides
 from imgrestore.provenance.settings import Settings

@@ -22,8 +22,7 @@ def info(
     data = settled(file, str(file))
     form = detect(data, str(file))
     # a result may have more pixels than an input; where no more than the header is read here, that costs nothing
-    decoded = form.library == "pillow" or form.isolated
-    limit = ReadOptions.max_pixels if decoded else None
+    limit = ReadOptions.max_pixels if form.whole else None
     opened = open_image(data, str(file), ReadOptions(limit, first_frame=True))
     for notice in opened.notices:
         console.warn(notice)

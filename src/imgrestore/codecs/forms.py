@@ -20,7 +20,7 @@ from imgrestore.image.arrays import check_type, checked_array, checked_samples
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from imgrestore.codecs.pillow import Picture
+    from imgrestore.codecs.reading.pillow import Picture
 
 File = str | os.PathLike[str] | bytes | BinaryIO
 """An image file: its path, its content, or a binary file object, which is read from where it stands to its end."""
@@ -54,7 +54,7 @@ def sources(given: object) -> list[Source]:
     if is_tensor(given):
         return [Image(pixels) for pixels in _of_tensor(given)]
     if is_pillow(given):
-        from imgrestore.codecs.pillow import from_pillow
+        from imgrestore.codecs.reading.pillow import from_pillow
 
         return [from_pillow(given)]
     if hasattr(given, "read"):
@@ -97,7 +97,7 @@ def given_back(given: object, images: Sequence[Image]) -> Any:
     if is_tensor(given):
         return _tensor_like(given, [image.pixels for image in images])
     if is_pillow(given):
-        from imgrestore.codecs.pillow import to_pillow
+        from imgrestore.codecs.reading.pillow import to_pillow
 
         made = to_pillow(images[0])
         return made.convert("I") if given.mode == "I" and made.mode.startswith("I") else made

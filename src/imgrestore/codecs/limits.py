@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from imgrestore.codecs.formats import FORMATS, WRITABLE, Format, by_extension, by_name
+from imgrestore.codecs.formats import Format, by_extension, by_name, writable
 from imgrestore.errors import FormatLimitError, UsageError
 from imgrestore.image import Header
 from imgrestore.image.conversion import Conversion
@@ -24,14 +24,14 @@ def asked_format(format_name: str | None, output: Path | None) -> Format | None:
     """
     forced = by_name(format_name) if format_name is not None else None
     if format_name is not None and (forced is None or not forced.writable):
-        raise UsageError(f"cannot write the format {format_name!r}", hint=f"use one of {', '.join(WRITABLE)}")
+        raise UsageError(f"cannot write the format {format_name!r}", hint=f"use one of {_listed()}")
     if output is None:
         return forced
     named = by_extension(output.suffix)
     if forced is None and (named is None or not named.writable):
         raise UsageError(
             f"{output}: cannot tell the format from {output.suffix!r}",
-            hint=f"--format takes one of {', '.join(WRITABLE)}",
+            hint=f"--format takes one of {_listed()}",
         )
     if forced is not None and named is not None and named is not forced:
         raise UsageError(f"{output}: is not the name of a {forced.name} file", hint="change -o or --format")
@@ -51,25 +51,27 @@ def check_format(name: str, source: Header, result: Header, form: Format, conver
     Raises:
         FormatLimitError: The format cannot hold it.
     """
-    if max(result.width, result.height) > form.largest_side:
+    longest = max(result.width, result.height)
+    if longest > form.largest_side:
         raise FormatLimitError(
             f"{name}: a result of {result.width}x{result.height} is too large for {form.name} "
             f"(at most {form.largest_side} a side)",
-            hint="use --format png or --format tiff",
+            hint=f"use --format {_names([f for f in writable() if f.largest_side >= longest])}",
         )
     if result.alpha and not form.alpha:
-        others = _names([f for f in FORMATS if f.writable and f.alpha and result.dtype.name in f.depths])
+        others = _names([f for f in writable() if f.alpha and result.dtype.name in f.depths])
         raise FormatLimitError(
             f"{name}: {form.name} cannot hold its transparency",
             hint=f"--background COLOUR puts a colour behind it; --format {others} keeps it",
         )
-    if result.metadata.extra and form.name != "tiff":
+    if result.metadata.extra and "extra" not in form.carries:
+        others = _names([f for f in writable() if "extra" in f.carries])
         raise FormatLimitError(
             f"{name}: {form.name} cannot hold its extra channel, which is not transparency",
-            hint="--format tiff keeps it; or save the photo without it first",
+            hint=f"--format {others} keeps it; or save the photo without it first",
         )
     if result.dtype.name not in form.depths:
-        others = _names([f for f in FORMATS if f.writable and result.dtype.name in f.depths])
+        others = _names([f for f in writable() if result.dtype.name in f.depths])
         depths = [depth for depth, samples in ((8, "uint8"), (16, "uint16")) if samples in form.depths]
         cut = f"--depth {' or '.join(map(str, depths))} converts them"
         raise FormatLimitError(
@@ -81,6 +83,10 @@ def check_format(name: str, source: Header, result: Header, form: Format, conver
             f"{name}: is grey with a profile of its own, which does not fit the colour {conversion.background}",
             hint="use a --background of grey, or black or white",
         )
+
+
+def _listed() -> str:
+    return ", ".join(form.name for form in writable())
 
 
 def _names(forms: list[Format]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from imgrestore.codecs.formats import named
 from imgrestore.errors import SeveralPicturesError, TooLargeError
 
 
@@ -62,5 +63,4 @@ class SaveOptions:
 
     def heeded_by(self, format_name: str) -> dict[str, int | bool]:
         """Return those that files of a format depend on, by name."""
-        names = {"jpeg": ("quality", "subsampling"), "webp": ("quality", "lossless")}.get(format_name, ())
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in named(format_name).heeds}

@@ -22,7 +22,7 @@ from imgrestore.metrics import protocols
 from imgrestore.metrics.protocols import Protocol
 
 if TYPE_CHECKING:
-    from imgrestore.codecs.pillow import Picture
+    from imgrestore.codecs.reading.pillow import Picture
 
 Single: TypeAlias = "File | Image | Picture"
 """What always is one image."""

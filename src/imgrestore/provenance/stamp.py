@@ -5,26 +5,14 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import re
 from dataclasses import dataclass, field, replace
 from typing import Any
-from xml.sax.saxutils import quoteattr, unescape
 
+from imgrestore.codecs.metadata import xmp
 from imgrestore.image import Metadata
 
-NAMESPACE = "urn:imgrestore:provenance#"
-"""Names the attributes in XMP."""
-
-_EMPTY = (
-    b'<?xpacket begin="\xef\xbb\xbf" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/">'
-    b'<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"></rdf:RDF></x:xmpmeta><?xpacket end="w"?>'
-)
-_END = b"</rdf:RDF>"
-_OURS = re.compile(rb'<rdf:Description rdf:about="" xmlns:imgrestore="urn:imgrestore:provenance#"([^<>]*)/>')
-_LATER = 64
-"""Bytes by which a packet may grow when the sizes of the image that it states are brought up to date."""
-
-_ATTRIBUTE = re.compile(r'imgrestore:(\w+)=("[^"]*"|\'[^\']*\')')
+NAMESPACE = xmp.Namespace("imgrestore", "urn:imgrestore:provenance#")
+"""The attributes in XMP."""
 
 
 @dataclass(frozen=True)
@@ -52,24 +40,15 @@ class Stamp:
         Returns:
             The packet, all else in it as it was; None if it is of a form that cannot take the stamp.
         """
-        packet = packet or _EMPTY
-        packet = _OURS.sub(b"", packet)
-        head, end, tail = packet.rpartition(_END)
-        if not end:
-            return None
         values = {**dataclasses.asdict(self), "parameters": json.dumps(self.parameters, sort_keys=True)}
-        attributes = "".join(f" imgrestore:{name}={_quoted(str(value))}" for name, value in values.items())
-        ours = f'<rdf:Description rdf:about="" xmlns:imgrestore="{NAMESPACE}"{attributes}/>'
-        return head + ours.encode("ascii") + end + tail
+        return NAMESPACE.put(packet, {name: str(value) for name, value in values.items()})
 
     @classmethod
     def out_of(cls, packet: bytes | None) -> Stamp | None:
         """Read the stamp of an XMP packet back; None if there is none, or none that can be read."""
-        found = _OURS.search(packet or b"")
-        if found is None:
+        values = NAMESPACE.read(packet)
+        if values is None:
             return None
-        pairs = _ATTRIBUTE.findall(found[1].decode("utf-8", "replace"))
-        values = {name: _unquoted(quoted) for name, quoted in pairs}
         try:
             parameters = json.loads(values.pop("parameters", "{}"))
             return cls(**values, parameters=parameters)
@@ -91,7 +70,7 @@ def carried(
     if strip:
         metadata = Metadata(icc=metadata.icc, png_colour=metadata.png_colour, extra=metadata.extra)
     if stamp is None:
-        return replace(metadata, xmp=metadata.xmp and _OURS.sub(b"", metadata.xmp)), ()
+        return replace(metadata, xmp=metadata.xmp and NAMESPACE.removed(metadata.xmp)), ()
     room = math.inf if largest is None else largest
     if metadata.xmp is not None and len(metadata.xmp) > room:
         lost = f"XMP of {len(metadata.xmp)} bytes does not fit into the output and was left out"
@@ -99,17 +78,7 @@ def carried(
     packet = stamp.into(metadata.xmp)
     if packet is None:
         return metadata, ("its XMP is of a form that cannot take a note of how it was made",)
-    if len(packet) > room - _LATER:
-        without = replace(metadata, xmp=_OURS.sub(b"", metadata.xmp or b""))
+    if len(packet) > room - xmp.GROWTH:
+        without = replace(metadata, xmp=NAMESPACE.removed(metadata.xmp or b""))
         return without, ("beside its XMP there is no room for a note of how it was made",)
     return replace(metadata, xmp=packet), ()
-
-
-def _quoted(text: str) -> str:
-    """Write an attribute in ASCII alone, so that it suits a packet of any encoding that extends ASCII."""
-    return quoteattr(text).encode("ascii", "xmlcharrefreplace").decode()
-
-
-def _unquoted(quoted: str) -> str:
-    plain = re.sub(r"&#(\d+);", lambda match: chr(int(match[1])), quoted[1:-1])
-    return unescape(plain, {"&quot;": '"', "&apos;": "'"})

@@ -109,6 +109,8 @@ class Card:
             if odd:
                 raise TypeError(f"{odd[0]} is not what it should be")
             return card
+        except RecursionError:
+            raise WeightsError(f"{path}: its card cannot be read (it is nested too deep)") from None
         except (ValueError, TypeError, AttributeError) as error:
             raise WeightsError(f"{path}: its card cannot be read ({error})") from None
 
@@ -138,7 +140,7 @@ def read_card(path: Path) -> Card:
             header = json.loads(file.read(length))
     except OSError as error:
         raise WeightsError(f"{path}: cannot be read ({error.strerror})") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise WeightsError(f"{path}: damaged, its header is not JSON", hint="copy or train it again") from None
     metadata = header.get("__metadata__") if isinstance(header, dict) else None
     text = metadata.get(METADATA_KEY) if isinstance(metadata, dict) else None

@@ -9,6 +9,8 @@ import struct
 
 _WRAPPER = b"Photoshop 3.0\0"
 _RESOURCE = 0x0404
+TIFF_TAG = 0x83BB
+"""Tag of the bare records in a TIFF file."""
 
 
 def unwrapped(block: bytes) -> bytes | None:

@@ -11,7 +11,7 @@ import struct
 import numpy as np
 from numpy.typing import NDArray
 
-from imgrestore.codecs.headers import png_chunks
+from imgrestore.codecs.metadata.png import png_chunks
 
 _SRGB_GAMMA = 0.45455
 _SRGB_PLACES = (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)

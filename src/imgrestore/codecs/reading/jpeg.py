@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from mmap import mmap
 
-from imgrestore.codecs.sources import Change
+from imgrestore.codecs.reading.sources import Change
 
 _SEQUENTIAL = (0xC0, 0xC1, 0xC9)
 _FRAMES = (*range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0))
@@ -28,8 +28,8 @@ def mended(data: bytes | mmap) -> tuple[Change, str] | None:
         data: The file.
 
     Returns:
-        How it is shown (:func:`imgrestore.codecs.sources.virtual`), and what was wrong in a few words; None if there
-        is nothing to do, or if it cannot be done without guessing.
+        How it is shown (:func:`imgrestore.codecs.reading.sources.virtual`), and what was wrong in a few words; None if
+        there is nothing to do, or if it cannot be done without guessing.
     """
     changes: dict[int, bytes] = {}
     wrong: list[str] = []

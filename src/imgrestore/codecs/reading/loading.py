@@ -11,37 +11,27 @@ from typing import Any
 import numpy as np
 import pyvips
 
-from imgrestore.codecs import codes, exif, iptc, xmp
-from imgrestore.codecs.containers import TIFF_IPTC
 from imgrestore.codecs.formats import Format
-from imgrestore.codecs.headers import (
-    holds_no_colour,
-    mpo_pictures,
-    png_blocks,
-    png_density,
-    png_header,
-    png_size,
-    png_text,
-    sequence_frames,
-)
-from imgrestore.codecs.jpeg import mended
+from imgrestore.codecs.libvips import reason
+from imgrestore.codecs.metadata import codes, exif, iptc, xmp
+from imgrestore.codecs.metadata.png import Chunks, read_chunks
 from imgrestore.codecs.options import ReadOptions
-from imgrestore.codecs.refusals import refused, unsupported
-from imgrestore.codecs.sources import Change, virtual
-from imgrestore.codecs.tiff import YCBCR, UnsupportedError, read_layout
-from imgrestore.codecs.tiffraw import assembled, simplified, tidied
-from imgrestore.codecs.vips import reason
+from imgrestore.codecs.reading.headers import is_monochrome, mpo_pictures, sequence_frames
+from imgrestore.codecs.reading.jpeg import mended
+from imgrestore.codecs.reading.refusals import refused, unsupported
+from imgrestore.codecs.reading.sources import Change, virtual
+from imgrestore.codecs.reading.tiff import YCBCR, UnsupportedError, read_layout
+from imgrestore.codecs.reading.tiffraw import assembled, simplified, tidied
 from imgrestore.errors import InputError
 from imgrestore.image import BAND, Header, ImageStream, Metadata, Pixels
 
 _DTYPES = {"uchar": np.uint8, "ushort": np.uint16, "float": np.float32}
-_LOADERS = {"png": "png", "jpeg": "jpeg", "tiff": "tiff", "webp": "webp", "avif": "heif", "gif": "gif"}
 _GEOGRAPHIC = frozenset((33550, 33922, 34264, 34735))
 """Entries of a GeoTIFF (OGC 19-008r4) that say where its pixels lie, which is untrue of a result of another size."""
 _LAB = ("lab", "labs", "labq")
 
 
-def open_stream(data: Path | bytes, name: str, form: Format, options: ReadOptions) -> ImageStream:
+def open_stream(data: Path | bytes, name: str, form: Format, options: ReadOptions, *, loader: str) -> ImageStream:
     """Open an image file for reading from top to bottom, upright.
 
     Args:
@@ -49,12 +39,13 @@ def open_stream(data: Path | bytes, name: str, form: Format, options: ReadOption
         name: What messages call it.
         form: Its format.
         options: What is accepted.
+        loader: What libvips calls the format.
 
     Raises:
         InputError: It is damaged, too large, or of a kind that is not supported.
     """
     try:
-        file = _File(data, form)
+        file = _File(data, form, loader)
         image, strict, notices = _opened(file, name, options)
         density = _density(image)
         image, changes = _standard_samples(image.autorot(), file, name, strict)
@@ -64,19 +55,19 @@ def open_stream(data: Path | bytes, name: str, form: Format, options: ReadOption
         raise unsupported(name, f"{form.name} files {error} cannot be read") from None
     except (OSError, OverflowError, ValueError) as error:
         raise refused(name, form, str(error)) from None
-    colour = (png_header(data)[0] or None) if form.name == "png" else None
-    if form.name == "avif" and not image.get_typeof("icc-profile-data"):
-        primaries, transfer = codes.of_avif(data)
-        colour, notices = codes.as_chunk(primaries, transfer), (*notices, *codes.notices(transfer, name))
+    chunks = file.chunks
+    colour = (chunks.colour or None) if chunks is not None else None
+    if file.codes is not None and not image.get_typeof("icc-profile-data"):
+        colour, notices = codes.as_chunk(file.codes), (*notices, *codes.notices(file.codes, name))
     block, records = _exif_and_iptc(image, file)
     metadata = Metadata(
         icc=_field(image, "icc-profile-data"),
         exif=exif.updated(block, image.width, image.height) if block else None,
         xmp=_field(image, "xmp-data"),
         iptc=records,
-        density=png_density(data) if form.name == "png" else density,
+        density=chunks.density if chunks is not None else density,
         png_colour=colour,
-        png_text=png_text(data) if form.name == "png" else None,
+        png_text=(chunks.text or None) if chunks is not None else None,
         extra=file.layout is not None and file.layout.extra,
     )
     dtype = np.dtype(_DTYPES[image.format])
@@ -91,13 +82,18 @@ class _File:
         data: The file, or its content. libvips reads bytes where they are and holds no reference to them or to what
             gives them, so this object must live as long as an image of it.
         form: Its format.
+        chunks: What a PNG file says beside its pixels.
+        codes: What an AVIF file says of its colours by numbers.
         layout: What a TIFF file says of its pixels.
         wrong: What is out of order about a JPEG file without harm to its pixels, or None.
     """
 
-    def __init__(self, data: Path | bytes, form: Format) -> None:
+    def __init__(self, data: Path | bytes, form: Format, loader: str) -> None:
         self.data = data
         self.form = form
+        self._loader = loader
+        self.chunks = read_chunks(data) if form.name == "png" else None
+        self.codes = codes.of_avif(data) if form.name == "avif" else None
         self.layout = read_layout(_mapped(data)) if form.name == "tiff" else None
         self._sources: list[Any] = []
         self._change: Change | None = None
@@ -107,11 +103,11 @@ class _File:
 
     def load(self, *, sequential: bool, strict: bool) -> Any:
         access, fail_on = "sequential" if sequential else "random", "warning" if strict else "none"
-        loader = getattr(pyvips.Image, f"{_LOADERS[self.form.name]}load_source")
+        loader = getattr(pyvips.Image, f"{self._loader}load_source")
         layout = self.layout
         if layout is None:
             image = loader(self._source(), access=access, fail_on=fail_on)
-            return _with_blocks(image, self.data) if self.form.name == "png" else image
+            return image if self.chunks is None else _with_blocks(image, self.chunks)
         if strict:
             layout.check_extent()
         if not layout.raw and layout.tidy:
@@ -137,8 +133,8 @@ class _File:
         """Return how many pictures it holds, of which the first has been opened."""
         if self.layout is not None:
             return self.layout.pages
-        if self.form.name == "png":
-            return png_header(self.data)[1]
+        if self.chunks is not None:
+            return self.chunks.frames
         if self.form.name == "avif" and (frames := sequence_frames(self.data)) > 1:
             return frames
         return int(image.get("n-pages")) if image.get_typeof("n-pages") else 1
@@ -156,11 +152,12 @@ class _File:
             os.close(handle)
 
 
-def _with_blocks(image: Any, data: Path | bytes) -> Any:
-    """Add the EXIF, XMP and profile of a PNG file that libvips passes over."""
-    late = {name: block for name, block in png_blocks(data).items() if not image.get_typeof(name)}
-    if late:
-        image = image.copy()
+def _with_blocks(image: Any, chunks: Chunks) -> Any:
+    """Add the EXIF, XMP and profile of a PNG file that libvips passes over, and leave EXIF out that is none."""
+    image = image.copy()
+    if "eXIf" in chunks.malformed and "exif-data" not in chunks.blocks:
+        image.remove("exif-data")
+    late = {name: block for name, block in chunks.blocks.items() if not image.get_typeof(name)}
     for name, block in late.items():
         image.set_type(pyvips.GValue.blob_type, name, block)
     if "exif-data" in late:
@@ -180,10 +177,10 @@ def _opened(file: _File, name: str, options: ReadOptions) -> tuple[Any, bool, tu
     """Return the image, whether damage to it is an error, and what a person should know."""
     if file.layout is not None:
         options.check_size(name, file.layout.width, file.layout.height)
-    if file.form.name == "png" and (size := png_size(file.data)) is not None:
-        options.check_size(name, *size)  # libvips says nothing of sizes that are beyond it
-        if 0 in size:
-            raise ValueError(f"its size is {size[0]}x{size[1]}")
+    if file.chunks is not None and file.chunks.size is not None:
+        options.check_size(name, *file.chunks.size)  # libvips says nothing of sizes that are beyond it
+        if 0 in file.chunks.size:
+            raise ValueError("its size is {}x{}".format(*file.chunks.size))
     strict = not options.allow_damaged
     image = file.load(sequential=True, strict=strict)
     options.check_size(name, image.width, image.height)
@@ -192,6 +189,9 @@ def _opened(file: _File, name: str, options: ReadOptions) -> tuple[Any, bool, tu
         notices += (f"{name}: its place on the map (GeoTIFF) is left out",)
     if file.layout is not None and file.layout.extra:
         notices += (f"{name}: its extra channel (ExtraSamples 0) was taken as it is, not as transparency",)
+    if file.chunks is not None and file.chunks.malformed:
+        left = ", ".join(dict.fromkeys(file.chunks.malformed))
+        notices += (f"{name}: chunks that are malformed, or larger than readers take, are left out ({left})",)
     if b"HasExtendedXMP" in (_field(image, "xmp-data") or b"") and file.form.name == "jpeg":
         notices += (f"{name}: the part of its XMP that did not fit into one segment is left out",)
     claimed = file.form.name == "jpeg" and xmp.claims_video(_field(image, "xmp-data"))
@@ -242,7 +242,11 @@ def _standard_samples(image: Any, file: _File, name: str, strict: bool) -> tuple
         notices = (f"{name}: YCbCr was converted to RGB",)
     if image.format == "ushort" and image.get_typeof("heif-bitdepth"):
         image = image | (image >> image.get("heif-bitdepth"))  # 10 and 12 bits come shifted: white would not be white
-    if image.bands >= 3 and not image.get_typeof("icc-profile-data") and holds_no_colour(file.data, file.form.name):
+    if file.chunks is not None and file.chunks.limited:
+        image = _expanded(image, 8 if image.format == "uchar" else 16)
+    if file.codes is not None and file.codes.limited and is_monochrome(file.data):
+        image = _expanded(image, image.get("heif-bitdepth"))
+    if image.bands >= 3 and not image.get_typeof("icc-profile-data") and _holds_no_colour(file):
         greys = image[0] if image.bands == 3 else image[0].bandjoin(image[3])
         image = greys.copy(interpretation="b-w" if image.format == "uchar" else "grey16")
     if image.format == "uint":
@@ -271,6 +275,22 @@ def _standard_samples(image: Any, file: _File, name: str, strict: bool) -> tuple
     return image, notices
 
 
+def _expanded(image: Any, bits: int) -> Any:
+    """Bring colours of limited range to the full one; transparency always has that."""
+    peak = 255 if image.format == "uchar" else 65535
+    black, white = (limit * peak for limit in codes.limits(bits))
+    colours = min(image.bands, 3) if image.bands != 2 else 1
+    full = ((image.extract_band(0, n=colours) - black) * (peak / (white - black)) + 0.5).cast(image.format)
+    return full if colours == image.bands else full.bandjoin(image[colours])
+
+
+def _holds_no_colour(file: _File) -> bool:
+    """Return whether a file says that its pixels, which libvips gives as RGB, are all grey."""
+    if file.chunks is not None:
+        return file.chunks.grey_palette
+    return file.form.name == "avif" and is_monochrome(file.data)
+
+
 def _density(image: Any) -> tuple[float, float] | None:
     """Return pixels per millimetre once upright; None where a file says nothing, and libvips names no unit or 1."""
     if not image.get_typeof("resolution-unit") or max(abs(image.xres - 1), abs(image.yres - 1)) <= 1e-3:
@@ -294,6 +314,6 @@ def _exif_and_iptc(image: Any, file: _File) -> tuple[bytes | None, bytes | None]
         return block.removeprefix(b"Exif\0\0") if block else None, iptc.unwrapped(_field(image, "iptc-data") or b"")
     content = file.layout.structure.data
     try:
-        return exif.from_tiff(content), iptc.unwrapped(exif.tiff_value(content, TIFF_IPTC) or b"")
+        return exif.from_tiff(content), iptc.unwrapped(exif.tiff_value(content, iptc.TIFF_TAG) or b"")
     except ValueError:
         return None, None

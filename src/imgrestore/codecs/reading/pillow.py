@@ -12,28 +12,30 @@ import numpy as np
 from PIL import Image as PillowImage
 from PIL import ImageFile, ImageOps
 
-from imgrestore.codecs import exif, jpeg2000
 from imgrestore.codecs.formats import Format
-from imgrestore.codecs.headers import open_bytes
+from imgrestore.codecs.metadata import exif
 from imgrestore.codecs.options import ReadOptions
-from imgrestore.codecs.refusals import refused, unsupported
+from imgrestore.codecs.reading import jpeg2000
+from imgrestore.codecs.reading.refusals import refused, unsupported
 from imgrestore.errors import ImageValueError, InputError
+from imgrestore.files import open_bytes
 from imgrestore.image import Header, Image, ImageStream, Metadata, Pixels
 
 Picture = PillowImage.Image
 """What PIL calls an image."""
 
-_PLUGINS = {
-    "bmp": ("BmpImagePlugin", "BmpImageFile"),
-    "tga": ("TgaImagePlugin", "TgaImageFile"),
-    "ico": ("IcoImagePlugin", "IcoImageFile"),
-    "jpeg2000": ("Jpeg2KImagePlugin", "Jpeg2KImageFile"),
-}
 _MODES = {"1": "L", "P": "RGB", "CMYK": "RGB", "YCbCr": "RGB", "LAB": "RGB", "PA": "RGBA", "La": "LA", "RGBa": "RGBA"}
 
 
-def open_stream(data: Path | bytes, name: str, form: Format, options: ReadOptions) -> ImageStream:
+def open_stream(data: Path | bytes, name: str, form: Format, options: ReadOptions, *, plugin: str) -> ImageStream:
     """Open an image file, upright; it is decoded whole.
+
+    Args:
+        data: The file, or its content.
+        name: What messages call it.
+        form: Its format.
+        options: What is accepted.
+        plugin: Pillow's module for the format, without ``ImagePlugin``.
 
     Raises:
         InputError: It is damaged, or of a kind that is not supported.
@@ -41,7 +43,7 @@ def open_stream(data: Path | bytes, name: str, form: Format, options: ReadOption
     try:
         with warnings.catch_warnings(), open_bytes(data) as file:
             warnings.simplefilter("ignore")
-            opened = _opened(file, form)
+            opened = _opened(file, plugin)
             options.check_size(name, *opened.size)
             if form.name == "jpeg2000":
                 _check_jpeg2000(data, name, form, options)
@@ -56,13 +58,13 @@ def open_stream(data: Path | bytes, name: str, form: Format, options: ReadOption
         raise refused(name, form, " ".join(str(error).split()) or type(error).__name__) from None
 
 
-def _opened(file: BinaryIO, form: Format) -> ImageFile.ImageFile:
+def _opened(file: BinaryIO, plugin: str) -> ImageFile.ImageFile:
     """Read the header by Pillow's class for the format.
 
     ``PIL.Image.open`` would bring a limit of its own on the number of pixels, a setting of the whole process.
     """
-    module, name = _PLUGINS[form.name]
-    made: ImageFile.ImageFile = getattr(importlib.import_module(f"PIL.{module}"), name)(file)
+    module = importlib.import_module(f"PIL.{plugin}ImagePlugin")
+    made: ImageFile.ImageFile = getattr(module, f"{plugin}ImageFile")(file)
     return made
 
 

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import pi_heif
 
-from imgrestore.codecs import codes, exif, xmp
 from imgrestore.codecs.formats import Format
-from imgrestore.codecs.headers import open_bytes, sequence_frames
+from imgrestore.codecs.metadata import codes, exif, xmp
 from imgrestore.codecs.options import ReadOptions
-from imgrestore.codecs.refusals import refused
+from imgrestore.codecs.reading.headers import sequence_frames
+from imgrestore.codecs.reading.refusals import refused
 from imgrestore.errors import InputError
+from imgrestore.files import open_bytes
 from imgrestore.image import Header, ImageStream, Metadata, Pixels
 
 _FAULTS = (OSError, RuntimeError, SyntaxError, ValueError)
@@ -36,7 +37,7 @@ def open_stream(data: Path | bytes, name: str, form: Format, options: ReadOption
     except _FAULTS as error:
         raise _refused(name, form, error) from None
     said = _codes(picture)
-    hdr = codes.notices(said[1], name) if said is not None else ()
+    hdr = codes.notices(said, name) if said is not None and header.metadata.icc is None else ()
     if xmp.claims_video(header.metadata.xmp):
         notices += (f"{name}: is a motion photo, whose video is left out",)
     return ImageStream(header, _bands(picture, header, name, form), (*notices, *hdr))
@@ -69,6 +70,9 @@ def _samples(picture: Any) -> Pixels:
     pixels = pixels[..., None] if pixels.ndim == 2 else pixels
     if pixels.dtype == np.uint16:
         pixels = pixels | pixels >> picture.info["bit_depth"]  # they come shifted: white would not be white
+    said = _codes(picture)
+    if pixels.shape[-1] <= 2 and said is not None and said.limited:
+        pixels = np.concatenate([_expanded(pixels[..., :1], picture.info["bit_depth"]), pixels[..., 1:]], axis=-1)
     if "a" in picture.mode:
         colours, alpha = pixels[..., :-1], pixels[..., -1:]
         peak = np.iinfo(pixels.dtype).max
@@ -84,13 +88,29 @@ def _metadata(picture: Any) -> Metadata:
         icc=picture.info.get("icc_profile") or None,
         exif=exif.updated(block, *picture.size) if block else None,
         xmp=picture.info.get("xmp") or None,
-        png_colour=codes.as_chunk(*said) if said is not None else None,
+        png_colour=codes.as_chunk(said) if said is not None and not picture.info.get("icc_profile") else None,
     )
 
 
-def _codes(picture: Any) -> tuple[int, int] | None:
-    """Return primaries and transfer characteristics where colours are described by numbers alone."""
+def _codes(picture: Any) -> codes.Codes | None:
+    """Return what numbers say of the colours, if there are any; of colours, a profile says more."""
     said = picture.info.get("nclx_profile")
-    if said is None or picture.info.get("icc_profile"):
+    if said is None:
         return None
-    return int(said["color_primaries"]), int(said["transfer_characteristics"])
+    primaries, transfer = int(said["color_primaries"]), int(said["transfer_characteristics"])
+    return codes.Codes(primaries, transfer, not said["full_range_flag"])
+
+
+def _expanded(grey: Pixels, bits: int) -> Pixels:
+    """Bring grey samples of limited range to the full one.
+
+    They stay as they are where more than a thousandth of them lies clearly outside: some encoders say limited range of
+    grey that they have stored in full.
+    """
+    peak = np.iinfo(grey.dtype).max
+    black, white = (limit * peak for limit in codes.limits(bits))
+    slack = black / 2
+    if np.mean((grey < black - slack) | (grey > white + slack)) > 1e-3:
+        return grey
+    expanded = np.rint((grey - black) * (peak / (white - black)))
+    return np.clip(expanded, 0, peak).astype(grey.dtype)

@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from imgrestore.codecs import tiff
-from imgrestore.codecs.exif import Entry, with_directory
-from imgrestore.codecs.tiff import Layout
+from imgrestore.codecs.metadata.exif import EXTRA_SAMPLES, Entry, with_directory
+from imgrestore.codecs.reading import tiff
+from imgrestore.codecs.reading.tiff import Layout
 
-_RANGES = (280, 281, 301, 320, 330, 332, 334, 338, 340, 341, 532)
+_REFERENCE = 532
+_RANGES = (280, 281, 301, 320, 330, 332, 334, 338, 340, 341, _REFERENCE)
 """Entries about samples, which must not stay where their number changes."""
 
 
@@ -35,7 +36,7 @@ def simplified(layout: Layout) -> Iterator[tuple[int, bytes, bytes]]:
             tiff.FORMAT: [tiff.FLOAT if layout.floating and words == 1 else tiff.UNSIGNED] * samples,
             tiff.PHOTOMETRIC: [tiff.RGB if samples in (3, 4) else tiff.BLACK_IS_ZERO],
             tiff.PLANAR: [1],
-        } | ({tiff.EXTRA: [0] * extra} if extra else {})
+        } | ({EXTRA_SAMPLES: [0] * extra} if extra else {})
         for tag in (tiff.OFFSETS, tiff.COUNTS, tiff.TILE_OFFSETS, tiff.TILE_COUNTS):
             if planes > 1 and tag in layout.entries:
                 changes[tag] = layout.parts(tag, plane)
@@ -73,7 +74,7 @@ def assembled(planes: list[Any], layout: Layout) -> Any:
     if layout.photometric == tiff.WHITE_IS_ZERO:
         colour = (colour.cast("double") * -1 + peak).cast(image.format)
     if layout.photometric == tiff.YCBCR:
-        colour = _from_ycbcr(colour)
+        colour = _from_ycbcr(colour, layout)
     if layout.photometric in (tiff.CIELAB, tiff.ICCLAB):
         return _lab(colour, layout).copy(interpretation="lab")
     whole = colour.bandjoin(alpha) if alpha is not None else colour
@@ -97,10 +98,26 @@ def _doubles(words: Any, swapped: bool) -> Any:
     return words.copy(format="double", bands=words.bands // 2)
 
 
-def _from_ycbcr(image: Any) -> Any:
-    """Convert 8-bit samples as JFIF does (ITU-R BT.601, full range)."""
+def _from_ycbcr(image: Any, layout: Layout) -> Any:
+    """Convert 8-bit samples as JFIF does (ITU-R BT.601), from the range that the file says, or the full one."""
     matrix = [[1, 0, 1.402], [1, -0.344136, -0.714136], [1, 1.772, 0]]
-    return ((image - [0, 128, 128]).recomb(matrix) + 0.5).cast("uchar")
+    black, white = _reference(layout)
+    return (((image - black) * [255 / white[0], 127 / white[1], 127 / white[2]]).recomb(matrix) + 0.5).cast("uchar")
+
+
+def _reference(layout: Layout) -> tuple[list[float], list[float]]:
+    """Return the numbers of black, or no colour, of three channels, and how far white, or full colour, is from them.
+
+    TIFF 6.0, section 20, ReferenceBlackWhite: six fractions.
+    """
+    entry = layout.entries.get(_REFERENCE)
+    if entry is not None and (entry.kind, entry.count) == (5, 6):
+        pairs = np.frombuffer(entry.value, layout.structure.order + "u4").reshape(6, 2).astype(np.float64)
+        if (pairs[:, 1] > 0).all():
+            numbers = pairs[:, 0] / pairs[:, 1]
+            if (numbers[1::2] > numbers[::2]).all():
+                return numbers[::2].tolist(), (numbers[1::2] - numbers[::2]).tolist()
+    return [0, 128, 128], [255, 127, 127]
 
 
 def _lab(image: Any, layout: Layout) -> Any:

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from mmap import mmap
 
-ORIENTATION = 0x0112
+ORIENTATION, EXTRA_SAMPLES = 0x0112, 0x0152
 _WHOLE_NUMBERS = (1, 3, 4, 6, 8, 9, 13)
 """Types in which a reader may look for an orientation; SHORT alone is right."""
 _WIDTHS, _HEIGHTS = (0x0100, 0xA002), (0x0101, 0xA003)

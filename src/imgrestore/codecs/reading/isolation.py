@@ -24,9 +24,9 @@ from typing import IO, Any
 import numpy as np
 
 from imgrestore import errors
-from imgrestore.codecs.formats import Format, by_name
+from imgrestore.codecs.formats import Format, named
 from imgrestore.codecs.options import ReadOptions
-from imgrestore.codecs.refusals import refused
+from imgrestore.codecs.reading.refusals import refused
 from imgrestore.errors import DamagedError, InputError
 from imgrestore.image import BAND, Header, ImageStream, Metadata
 
@@ -36,7 +36,7 @@ _SECONDS, _SECONDS_PER_PIXEL = 20, 2e-6
 """Time of the processor. Slow decoders do some megapixels a second."""
 _LONGEST = 3600
 """Seconds of wall-clock time, for a child that waits for something that never comes."""
-_PACKAGE = Path(__file__).parents[2]
+_PACKAGE = Path(__file__).parents[3]
 
 
 def open_stream(
@@ -145,17 +145,9 @@ def _limit(pixels: int) -> None:
 
 def _decode(request: dict[str, Any], output: IO[bytes]) -> None:
     """Decode standard input, in the child."""
-    form = by_name(request["form"])
-    assert form is not None
-    if form.library == "vips":
-        from imgrestore.codecs import loading as library
-    elif form.library == "libheif":
-        from imgrestore.codecs import heic as library  # type: ignore[no-redef]
-    else:
-        from imgrestore.codecs import pillow as library  # type: ignore[no-redef]
-    name, options = request["name"], _LimitedOptions(**request["options"])
+    form, name, options = named(request["form"]), request["name"], _LimitedOptions(**request["options"])
     try:
-        stream = library.open_stream(sys.stdin.buffer.read(), name, form, options)
+        stream = form.read(sys.stdin.buffer.read(), name, form, options)
         line = json.dumps(_described(stream)).encode()
         output.write(line + b" " * ((-len(line) - 1) % 64) + b"\n")  # rows begin where their samples are aligned
         for band in stream.bands if request["pixels"] else ():

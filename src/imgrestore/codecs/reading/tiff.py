@@ -2,7 +2,7 @@
 
 libvips decodes TIFF row by row, but reads some kinds wrongly without a word (planes of 16-bit floats, YCbCr and ICC Lab
 as if they were RGB, floats whose white is zero) and others not at all (planes in tiles, 8-bit Lab, 64-bit floats).
-Those are read by :mod:`imgrestore.codecs.tiffraw`.
+Those are read by :mod:`imgrestore.codecs.reading.tiffraw`.
 
 Specification: Adobe, TIFF Revision 6.0; Adobe Photoshop TIFF Technical Notes (2002) for ICC Lab and floats.
 """
@@ -15,7 +15,7 @@ from mmap import mmap
 import numpy as np
 from numpy.typing import NDArray
 
-from imgrestore.codecs.exif import Entry, Structure
+from imgrestore.codecs.metadata.exif import EXTRA_SAMPLES, Entry, Structure
 
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, SEPARATED, YCBCR, CIELAB, ICCLAB = 0, 1, 2, 3, 5, 6, 8, 9
 _COLOURS = {WHITE_IS_ZERO: 1, BLACK_IS_ZERO: 1, RGB: 3, PALETTE: 1, SEPARATED: 4, YCBCR: 3, CIELAB: 3, ICCLAB: 3}
@@ -33,7 +33,7 @@ _REDUCED_OR_MASK = 1 | 4
 _SUBFILE, _WIDTH, _HEIGHT, BITS, _COMPRESSION, PHOTOMETRIC = 254, 256, 257, 258, 259, 262
 OFFSETS, SAMPLES, _ROWS_PER_STRIP, COUNTS, PLANAR, _PREDICTOR = 273, 277, 278, 279, 284, 317
 _TILE_WIDTH, _TILE_HEIGHT, TILE_OFFSETS, TILE_COUNTS = 322, 323, 324, 325
-EXTRA, FORMAT, _SUBSAMPLING, _DNG = 338, 339, 530, 50706
+FORMAT, _SUBSAMPLING, _DNG = 339, 530, 50706
 _KINDS = {1: "u1", 3: "u2", 4: "u4", 6: "i1", 8: "i2", 9: "i4", 13: "u4", 16: "u8", 18: "u8"}
 _SPACES = {PALETTE: "a palette", SEPARATED: "CMYK", YCBCR: "YCbCr", CIELAB: "Lab", ICCLAB: "Lab"}
 
@@ -86,7 +86,7 @@ class Layout:
     @property
     def extra(self) -> bool:
         """Whether the channel beyond the colours is said to be something else than alpha."""
-        return self.samples > self.colours and bool(self.numbers(EXTRA, (1,))[0] == 0)
+        return self.samples > self.colours and bool(self.numbers(EXTRA_SAMPLES, (1,))[0] == 0)
 
     @property
     def raw(self) -> bool:
@@ -163,7 +163,7 @@ def read_layout(data: bytes | mmap) -> Layout:
 
     samples = number(SAMPLES, 1)
     kind = number(FORMAT, UNSIGNED)
-    extra = _numbers(structure, entries, EXTRA, ())
+    extra = _numbers(structure, entries, EXTRA_SAMPLES, ())
     layout = Layout(
         page=page,
         pages=pages,

@@ -1,50 +1,29 @@
-"""Writing image files with libvips, row by row."""
+"""Encoding with libvips, row by row."""
 
 from __future__ import annotations
 
-import atexit
-import logging
 import os
 import queue
 import struct
 import threading
 import zlib
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyvips
 
-from imgrestore.codecs import exif, xmp
-from imgrestore.codecs.containers import embed
 from imgrestore.codecs.formats import Format
-from imgrestore.codecs.headers import png_chunk
-from imgrestore.codecs.options import SaveOptions
-from imgrestore.codecs.pngcolor import profile_for
+from imgrestore.codecs.libvips import reason
+from imgrestore.codecs.metadata.png import png_chunk
 from imgrestore.errors import OutputError
 from imgrestore.image import Header, ImageStream, Pixels
 
-
-def _silence() -> None:
-    """Keep libvips from printing, and GLib, which does where a file claims absurd sizes; errors come as exceptions."""
-    logging.getLogger("pyvips").setLevel(logging.CRITICAL + 1)
-    levels = pyvips.GLogLevelFlags.LEVEL_WARNING | pyvips.GLogLevelFlags.LEVEL_CRITICAL
-    domain = b"GLib-GObject"
-    handler = pyvips.glib_lib.g_log_set_handler(domain, levels, pyvips._log_handler_cb, pyvips.ffi.NULL)
-    atexit.register(pyvips.glib_lib.g_log_remove_handler, domain, handler)
-
-
-_silence()
-pyvips.cache_set_max(0)
-pyvips.block_untrusted_set(True)
-
 _FORMATS = {"uint8": "uchar", "uint16": "ushort", "float32": "float"}
-_LARGEST_OPTIMIZED = 2**24
-"""Pixels up to which JPEG codes are optimised: that takes two passes, so the encoder holds the whole image."""
 
 
-def write_stream(stream: ImageStream, path: Path, form: Format, options: SaveOptions) -> list[str]:
+def encode(stream: ImageStream, path: Path, form: Format, save: Callable[[Any, bytes], None]) -> None:
     """Encode an image into a new file while its rows arrive.
 
     The rows are asked for in the calling thread; a second thread encodes.
@@ -53,27 +32,23 @@ def write_stream(stream: ImageStream, path: Path, form: Format, options: SaveOpt
         stream: The image; its type and channels must be ones the format can hold.
         path: The file to make.
         form: Its format.
-        options: How to compress.
-
-    Returns:
-        One line for each thing that could not be kept.
+        save: Calls a saver of libvips with an image and the file's name. Of metadata, the image has profile and XMP.
 
     Raises:
         OutputError: The file cannot be written.
     """
-    header, lost = _settled(stream.header, form)
-    feed = _RowFeed(header)
+    feed = _RowFeed(stream.header)
     failure: list[Exception] = []
 
-    def encode() -> None:
+    def run() -> None:
         try:
-            _save(_with_metadata(feed.image(), header, form), path, form, options)
+            save(_with_metadata(feed.image(), stream.header), os.fsencode(path))  # names need not be text
         except Exception as error:  # it must not be lost with the thread
             failure.append(error)
         finally:
             feed.drain()
 
-    encoder = threading.Thread(target=encode, name="encoder", daemon=True)
+    encoder = threading.Thread(target=run, name="encoder", daemon=True)
     encoder.start()
     try:
         for band in stream.bands:
@@ -90,7 +65,6 @@ def write_stream(stream: ImageStream, path: Path, form: Format, options: SaveOpt
         raise OutputError(f"{path.parent}: cannot be written as {form.name} ({reason(failure[0])})")
     if failure:
         raise failure[0]
-    return [*lost, *embed(path, form.name, header.metadata)]
 
 
 class _RowFeed:
@@ -155,60 +129,13 @@ class _RowFeed:
         return bytes(taken)
 
 
-def _settled(header: Header, form: Format) -> tuple[Header, list[str]]:
-    """Return the header with metadata that is true of the result and fits into the format, and what does not fit."""
-    metadata = header.metadata
-    lost: list[str] = []
-    if metadata.exif is not None:
-        metadata = replace(metadata, exif=exif.updated(metadata.exif, header.width, header.height))
-    if metadata.xmp is not None:
-        metadata = replace(metadata, xmp=xmp.updated(metadata.xmp, header.width, header.height))
-    if metadata.png_colour is not None and form.name != "png":
-        icc, lost = profile_for(metadata.png_colour, grey=header.grey, icc=metadata.icc)
-        metadata = replace(metadata, icc=icc, png_colour=None)
-    if metadata.png_text is not None and form.name != "png":
-        lost.append(f"{form.name} has no place for a PNG file's texts, which were left out")
-    if metadata.icc is not None and metadata.icc[16:20] != (b"GRAY" if header.grey else b"RGB "):
-        lost.append(f"its colour profile is not one of {'grey' if header.grey else 'RGB'} images, and was left out")
-        metadata = replace(metadata, icc=None)
-    return replace(header, metadata=metadata), lost
-
-
-def _with_metadata(image: Any, header: Header, form: Format) -> Any:
+def _with_metadata(image: Any, header: Header) -> Any:
     image = image.copy()
     metadata = header.metadata
-    for name, block in (
-        ("icc-profile-data", metadata.icc),
-        ("xmp-data", metadata.xmp if form.name in ("tiff", "webp") else None),
-    ):
+    for name, block in (("icc-profile-data", metadata.icc), ("xmp-data", metadata.xmp)):
         if block is not None:
             image.set_type(pyvips.GValue.blob_type, name, block)
     if metadata.density is not None:
         image = image.copy(xres=metadata.density[0], yres=metadata.density[1])
         image.set_type(pyvips.GValue.gstr_type, "resolution-unit", "in")
     return image
-
-
-def _save(image: Any, path: Path, form: Format, options: SaveOptions) -> None:
-    keep = {"keep": "icc:xmp"}
-    target = os.fsencode(path)  # names need not be text
-    if form.name == "png":
-        image.pngsave(target, compression=6, filter="sub:up:avg:paeth", **keep)
-    elif form.name == "jpeg":
-        chroma = "on" if options.subsampling else "off"
-        small = image.width * image.height <= _LARGEST_OPTIMIZED
-        image.jpegsave(target, Q=options.quality, subsample_mode=chroma, optimize_coding=small, **keep)
-    elif form.name == "tiff":
-        predictor = "none" if image.format == "float" else "horizontal"  # few readers know the float predictor
-        large = image.width * image.height * image.bands * 4 > 2**31
-        image.tiffsave(target, compression="deflate", predictor=predictor, bigtiff=large, **keep)
-    elif form.name == "webp":
-        image.webpsave(target, Q=options.quality, lossless=options.lossless, exact=True, **keep)
-    else:
-        raise ValueError(f"{form.name} is not a format to save in")
-
-
-def reason(error: pyvips.Error) -> str:
-    """Return the first telling line of libvips' account."""
-    lines = [line.strip() for line in str(error.detail or "").splitlines() if line.strip()]
-    return lines[0] if lines else "its data cannot be decoded"

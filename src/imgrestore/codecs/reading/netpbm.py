@@ -13,9 +13,9 @@ from typing import BinaryIO
 import numpy as np
 
 from imgrestore.codecs.formats import Format
-from imgrestore.codecs.headers import open_bytes
 from imgrestore.codecs.options import ReadOptions
-from imgrestore.codecs.refusals import reading, refused
+from imgrestore.codecs.reading.refusals import reading, refused
+from imgrestore.files import open_bytes
 from imgrestore.image import BAND, Header, ImageStream, Pixels
 
 _LONGEST_HEADER = 65536

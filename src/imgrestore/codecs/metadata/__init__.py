@@ -1,0 +1,1 @@
+"""What image files carry beside pixels: taken out, brought up to date, and put in, byte for byte."""

@@ -1,0 +1,1 @@
+"""Reading image files of every format, damaged and hostile ones too."""
