@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image as PillowImage
-from test_verification import run
 
+from conftest import invoke as run
 from conftest import open_picture
 from imgrestore.codecs import SaveOptions, detect, formats, read_image, write_image
 from imgrestore.codecs.formats import Deferred, Format, by_name, known, named, register, writable

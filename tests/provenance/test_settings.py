@@ -21,7 +21,7 @@ from imgrestore.batch.plan import plan
 from imgrestore.batch.request import Request
 from imgrestore.cli.app import app
 from imgrestore.codecs import ReadOptions, SaveOptions
-from imgrestore.codecs.formats import WRITABLE
+from imgrestore.codecs.formats import writable
 from imgrestore.engine.restorer import Restorer
 from imgrestore.errors import InputError, UsageError
 from imgrestore.image.conversion import Conversion
@@ -200,8 +200,8 @@ def test_the_document_says_what_settings_say() -> None:
     text = DOCUMENT.read_text("utf-8")
     for name, setting in known(Settings).items():
         usual = getattr(Settings, name)
-        heeding = [form for form in WRITABLE if setting.where(Settings(format=form))]
-        where = "" if heeding == list(WRITABLE) else f", in {' and '.join(heeding)}"
+        heeding = [form for form in [form.name for form in writable()] if setting.where(Settings(format=form))]
+        where = "" if heeding == list([form.name for form in writable()]) else f", in {' and '.join(heeding)}"
         if setting.where(in_use()) != setting.where(in_use(device="cuda")):
             where = ", but not in `fp32` on a CPU"
         what = {Decides.PIXELS: "pixels", Decides.ROUNDING: "rounding", Decides.FILE: "file", Decides.NOTHING: "–"}
