@@ -200,8 +200,9 @@ def test_the_document_says_what_settings_say() -> None:
     text = DOCUMENT.read_text("utf-8")
     for name, setting in known(Settings).items():
         usual = getattr(Settings, name)
-        heeding = [form for form in [form.name for form in writable()] if setting.where(Settings(format=form))]
-        where = "" if heeding == list([form.name for form in writable()]) else f", in {' and '.join(heeding)}"
+        forms = [form.name for form in writable()]
+        heeding = [form for form in forms if setting.where(Settings(format=form))]
+        where = "" if heeding == forms else f", in {' and '.join(heeding)}"
         if setting.where(in_use()) != setting.where(in_use(device="cuda")):
             where = ", but not in `fp32` on a CPU"
         what = {Decides.PIXELS: "pixels", Decides.ROUNDING: "rounding", Decides.FILE: "file", Decides.NOTHING: "–"}

@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 InMemory = TypeVar("InMemory", Image, NDArray[Any], "Tensor", "Picture")
 """An image in memory: its result is of the same form."""
 
-KEEPS_SIZE = "a choice by each image's damage keeps an image's size"
-ENLARGING = "name a model that enlarges, or take task='upscale'"
 """What is wrong about a size where no model is named, and what to do instead."""
 
 Form = TypeVar("Form")
@@ -140,7 +138,9 @@ class Restorer:
             raise UsageError(f"a loaded model has its {settled[0]} already", hint="give it to load_model")
         asked = self._asked.but(wishes)
         if isinstance(self._choice, Remedies) and asked.sized:
-            raise UsageError(KEEPS_SIZE, hint=ENLARGING)
+            raise UsageError(
+                "a choice by each image's damage keeps its size", hint="name a model that enlarges, or task='upscale'"
+            )
         return asked
 
     def _restored(self, given: Any, asked: Asked) -> Restored[Any]:

@@ -8,11 +8,11 @@ from typing import Any, Unpack, cast, overload
 
 from imgrestore.api.image import Image, warn
 from imgrestore.api.options import Asked, Options, Wishes
-from imgrestore.api.restorer import ENLARGING, KEEPS_SIZE, InMemory, Restored, Restorer
+from imgrestore.api.restorer import InMemory, Restored, Restorer
 from imgrestore.api.wording import in_python
 from imgrestore.codecs.forms import File
 from imgrestore.errors import UsageError, WeightsError
-from imgrestore.weights.catalogue import Choice, Remedies, choose, task_model
+from imgrestore.weights.catalogue import Choice, Remedies, asked_for
 
 
 def load_model(
@@ -40,7 +40,7 @@ def load_model(
     """
     with in_python():
         asked = Asked().but(options | {"scale": scale})
-        return Restorer(_choice(model, task, weights, scale, sized=asked.sized), asked)
+        return Restorer(_choice(model, task, weights, scale, larger=scale is not None or asked.sized), asked)
 
 
 @overload
@@ -175,7 +175,7 @@ def _restorer(
 
 
 def _choice(
-    model: str | Path | None, task: str | None, weights: str | Path | None, scale: float | None, *, sized: bool
+    model: str | Path | None, task: str | None, weights: str | Path | None, scale: float | None, *, larger: bool
 ) -> Choice | Remedies:
     """Return the model asked for, or the models among which each image's damage decides.
 
@@ -183,15 +183,12 @@ def _choice(
         UsageError: Several arguments name a model, or a size is asked for and none.
         WeightsError: There is no such weights file.
     """
-    named = [name for name, value in (("model", model), ("task", task), ("weights", weights)) if value is not None]
-    if len(named) > 1:
-        raise UsageError(f"{' and '.join(named)} both name a model", hint="leave one out")
-    if weights is not None and Path(weights).suffix != ".safetensors":
-        raise WeightsError(f"{weights}: is no weights file, whose name ends in .safetensors")
-    larger = scale is not None or sized
-    if "auto" in (model, task) or not (named or larger):
-        if larger:
-            raise UsageError(KEEPS_SIZE, hint=ENLARGING)
-        return Remedies.shipped()
-    wanted = next((name for name in (model, weights) if name is not None), None)
-    return choose(str(wanted) if wanted is not None else task_model("upscale" if task is None else task), scale)
+    if weights is not None:
+        if model is not None or task is not None:
+            raise UsageError(
+                f"{'model' if task is None else 'task'} and weights both name a model", hint="leave one out"
+            )
+        if Path(weights).suffix != ".safetensors":
+            raise WeightsError(f"{weights}: is no weights file, whose name ends in .safetensors")
+        model = weights
+    return asked_for(None if model is None else str(model), task, scale, larger=larger)

@@ -21,7 +21,7 @@ from imgrestore.cli.signals import leaving_in_time
 from imgrestore.cli.sources import gathered, path_of, standard_input
 from imgrestore.errors import UsageError
 from imgrestore.provenance.settings import Settings
-from imgrestore.weights.catalogue import Choice, Remedies, choose, choose_for
+from imgrestore.weights.catalogue import Choice, Remedies, asked_for
 
 if TYPE_CHECKING:
     from imgrestore.batch.job import Job
@@ -89,7 +89,7 @@ def restore(
 
     if retry_failed and not resume:
         raise UsageError("--retry-failed belongs to --resume", hint="give both, or neither")
-    choice = _choose(model, task, settings)
+    choice = asked_for(model, task, settings.scale, larger=settings.larger)
     for notice in choice.notices if isinstance(choice, Choice) else ():
         console.say(f"notice: {notice}")
     _check_arithmetic(settings)
@@ -182,30 +182,6 @@ def _split(planned: Plan, ledger: Ledger | None, *, resume: bool, retry_failed: 
     if ledger is None:
         raise UsageError("--resume needs a folder of outputs", hint="-o FOLDER/; its manifest says what is done")
     return ledger.split(planned.jobs, retry_failed=retry_failed, overwrite=overwrite)
-
-
-def _choose(model: str | None, task: str | None, settings: Settings) -> Choice | Remedies:
-    """Return the model asked for, or the models among which each photo's damage decides.
-
-    Args:
-        model: What ``--model`` says.
-        task: What ``--task`` says.
-        settings: What says whether results are to be larger.
-    """
-    from imgrestore.image.sizes import Target
-
-    if "" in (model, task):
-        raise UsageError("--model or --task is empty", hint="a variable of the shell may be")
-    if model and task:
-        raise UsageError("--model and --task both name a model", hint="leave one out")
-    larger = settings.scale is not None or settings.target != Target()
-    if task == "auto" and larger:
-        raise UsageError(
-            "--task auto keeps a photo's size", hint="--task denoise or deblur enlarges, too; or --task upscale"
-        )
-    if task == "auto" or not (model or task or larger):
-        return Remedies.shipped()
-    return choose(model, settings.scale) if model else choose_for(task or "upscale", settings.scale)
 
 
 def _check_arithmetic(settings: Settings) -> None:

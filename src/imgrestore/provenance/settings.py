@@ -217,6 +217,11 @@ class Settings:
         return target
 
     @property
+    def larger(self) -> bool:
+        """Whether a scale or a size was asked for."""
+        return self.scale is not None or any((self.width, self.height, self.max_side, self.min_side))
+
+    @property
     def size(self) -> tuple[int, int]:
         """Width and height of the whole result in pixels, in settings that tell it."""
         assert self.width is not None and self.height is not None

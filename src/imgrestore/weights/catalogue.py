@@ -262,3 +262,29 @@ def _taught(card: Card) -> set[str]:
 
     taught = kinds(card.recipe.get("degradation", ()))
     return taught | {"jpeg"} if "two-pass" in taught else taught
+
+
+def asked_for(model: str | None, task: str | None, scale: float | None, *, larger: bool) -> Choice | Remedies:
+    """Return the model asked for, or the models among which each image's damage decides.
+
+    Args:
+        model: Its name, a weights file, several in turn, ``"auto"``, or None.
+        task: ``"denoise"``, ``"deblur"``, ``"upscale"``, ``"auto"``, or None for whichever is needed.
+        scale: Enlargement factor wanted; the model's own by default.
+        larger: Whether a scale or a size was asked for, which an image's damage does not give.
+
+    Raises:
+        UsageError: Both name a model, or there is none such.
+    """
+    if "" in (model, task):
+        raise UsageError("--model or --task is empty", hint="a variable of the shell may be")
+    if model and task:
+        raise UsageError("--model and --task both name a model", hint="leave one out")
+    automatic = "auto" in (model, task)
+    if automatic and larger:
+        raise UsageError(
+            "--task auto keeps a photo's size", hint="--task denoise or deblur enlarges, too; or --task upscale"
+        )
+    if automatic or not (model or task or larger):
+        return Remedies.shipped()
+    return choose(model, scale) if model else choose_for(task or "upscale", scale)
