@@ -1,6 +1,7 @@
 """The structure that docs/architecture.md describes, held by reading every import."""
 
 import ast
+import re
 import sys
 from pathlib import Path
 
@@ -97,6 +98,23 @@ def test_only_the_console_prints(path: Path) -> None:
     assert not prints
     if path.name not in ("console.py", "batch.py"):
         assert "sys.stdout.write" not in path.read_text()
+
+
+def test_the_document_says_what_each_room_imports() -> None:
+    table = (Path(__file__).parents[1] / "docs" / "architecture.md").read_text("utf-8")
+    told = {
+        name: (int(level), set(below.split(", ")) - {"–"})
+        for level, name, below in re.findall(r"^\| (\d) \| `(\w+)` \|.*\| ([\w, –]+) \|$", table, re.MULTILINE)
+    }
+    found = {name: (level, set[str]()) for name, level in LEVEL.items()}
+    for path in sources():
+        own = component(path)
+        names = (name.split(".") for name in imports(path))
+        found[own][1].update(
+            parts[1] for parts in names if parts[0] == "imgrestore" and parts[1:2] and parts[1] in LEVEL
+        )
+        found[own][1].discard(own)
+    assert told == found
 
 
 def test_every_file_belongs_to_a_layer() -> None:

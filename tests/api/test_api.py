@@ -154,9 +154,9 @@ def test_what_restores_without_a_model(photo) -> None:
     assert "denoised" in results[0].found and "left alone" in results[1].found
     assert np.array_equal(results[0].image, restore(noisy, "resnet-denoise"))
     for request in ({"task": "auto", "scale": 2}, {"model": "auto", "width": 10}):
-        with pytest.raises(UsageError, match="keeps .* size"):
+        with pytest.raises(UsageError, match=r"keeps .* size"):
             load_model(**request)
-    with pytest.raises(UsageError, match="keeps .* size"):
+    with pytest.raises(UsageError, match=r"keeps .* size"):
         automatic(clean, max_side=10)
     with pytest.raises(UsageError, match="model and task both name a model"):
         load_model("bicubic", task="upscale")

@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 InMemory = TypeVar("InMemory", Image, NDArray[Any], "Tensor", "Picture")
 """An image in memory: its result is of the same form."""
 
-"""What is wrong about a size where no model is named, and what to do instead."""
-
 Form = TypeVar("Form")
 """The form of a result."""
 
