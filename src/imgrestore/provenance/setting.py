@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from imgrestore.errors import UsageError
 
 if TYPE_CHECKING:
-    from imgrestore.provenance.settings import Settings
     from imgrestore.provenance.values import Kind
 
 
@@ -26,7 +25,7 @@ class Decides(enum.Enum):
     NOTHING = "nothing: only whether there is one, or how fast"
 
 
-def everywhere(settings: Settings) -> bool:
+def everywhere(settings: object) -> bool:
     """Every result."""
     return True
 
@@ -51,7 +50,7 @@ class Setting:
     help: str
     decides: Decides
     kind: Kind
-    where: Callable[[Settings], bool] = everywhere
+    where: Callable[[Any], bool] = everywhere
     least: float | None = None
     most: float | None = None
     among: tuple[Any, ...] = ()
@@ -85,6 +84,6 @@ def about(help: str, decides: Decides, kind: Kind, **more: Any) -> dict[str, Set
     return {_KEY: Setting(help, decides, kind, **more)}
 
 
-def known(settings: Settings | type[Settings]) -> dict[str, Setting]:
+def known(settings: Any) -> dict[str, Setting]:
     """Return what is known of each setting, by its name."""
     return {field.name: field.metadata[_KEY] for field in fields(settings)}
