@@ -381,7 +381,7 @@ def test_formats_go_by_content_and_tga_by_its_end_or_name(tmp_path: Path) -> Non
     "content", [b"<?xml version='1.0'?>\n<svg/>", b"%PDF-1.7", b"%!PS-Adobe-3.0 EPSF-3.0", b"PK\3\4"]
 )
 def test_documents_are_no_images(content: bytes) -> None:
-    with pytest.raises(InputError, match=r": an? .*, not an image$"):
+    with pytest.raises(InputError, match=r"(?m): an? .*, not an image$"):
         open_image(content)
 
 
