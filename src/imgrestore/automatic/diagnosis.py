@@ -19,11 +19,11 @@ from imgrestore.automatic.white_noise import noise_level
 from imgrestore.image import ImageStream
 
 LIMITS = {
-    "noise": 0.6,
+    "noise": 0.5,
     "colour_noise": 0.65,
     "impulses": 0.5,
     "scratches": 0.9,
-    "jpeg": 0.6,
+    "jpeg": 0.7,
     "blur": 0.5,
     "halftone": 0.5,
     "enlarged": 0.85,
@@ -33,8 +33,8 @@ LIMITS = {
 CLEAN = 0.65
 """Chance of there being nothing to restore from which nothing counts as found."""
 
-COARSE = 1.6
-"""Pixels along which noise is alike from which it is no longer called white: grain, or blotches of colour."""
+COARSE, BLOTCHY = 1.35, 1.6
+"""Pixels along which noise of luma, and of colour, is alike from which it is no longer called white."""
 
 NAMES = {
     "noise": "noise",
@@ -102,7 +102,7 @@ class Diagnosis:
             return ()
         if "halftone" in found:
             return ("halftone",)
-        coarse, blotchy = self.grain >= COARSE, self.colour_grain >= COARSE
+        coarse, blotchy = self.grain >= COARSE, self.colour_grain >= BLOTCHY
         luma, colour = "noise" in found, "colour_noise" in found and (blotchy or "noise" not in found)
         found |= {"noise"} if (luma and not coarse) or (colour and not blotchy) else set()
         found -= {"noise"} if luma and coarse else set()
