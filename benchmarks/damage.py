@@ -1,4 +1,4 @@
-"""What real files suffer, undone: by no model, by classical filters, by every model that keeps the size.
+"""What real files suffer, undone: by no model, by classical filters, by every model that keeps the size, by ``auto``.
 
     python benchmarks/damage.py TEST [--sets McMaster] [--max-images 6] [--side 256] [--models NAME] [--update FILE]
 
@@ -24,6 +24,7 @@ from documents import update
 from numpy.typing import NDArray
 from torch import Tensor
 
+from imgrestore.api.restoring import restore
 from imgrestore.codecs import find_images, read_image
 from imgrestore.degradations import opencv
 from imgrestore.engine.prepare import prepare
@@ -116,11 +117,17 @@ def restorers(wanted: Sequence[str] | None) -> dict[str, Restorer]:
     return {Path(name).stem: prepare(choose(name), device="auto") for name in wanted or kept}
 
 
+def automatically(lq: Tensor) -> Tensor:
+    """Restore what the estimator finds in a tensor (3, H, W)."""
+    pixels = (lq.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
+    return to_tensor(restore(pixels, "auto"))
+
+
 def measure(pairs: Sequence[Pair], models: dict[str, Restorer]) -> dict[str, list[float]]:
     """Return the PSNR of every image by every method, that of the best classical filter among them."""
     methods: dict[str, Callable[[Tensor], Tensor]] = {"input": lambda lq: lq}
     methods |= {name: by_filter(name) for name in FILTERS}
-    methods |= {name: restorer.restore_tensor for name, restorer in models.items()}
+    methods |= {name: restorer.restore_tensor for name, restorer in models.items()} | {"auto": automatically}
     found: dict[str, list[float]] = defaultdict(list)
     for number, pair in enumerate(pairs):
         print(f"\r{number + 1} of {len(pairs)}", end="", file=sys.stderr)
@@ -129,7 +136,7 @@ def measure(pairs: Sequence[Pair], models: dict[str, Restorer]) -> dict[str, lis
         for score in evaluate(methods, [loaded], "rgb", ("psnr",)):
             found[score.method].append(score.value)
     best = max(FILTERS, key=lambda name: mean(found[name]))
-    return {"input": found["input"], "classical": found[best], **{name: found[name] for name in models}}
+    return {name: found[best if name == "classical" else name] for name in ("input", "classical", *models, "auto")}
 
 
 def cell(values: Sequence[float], unrestored: Sequence[float]) -> str:
@@ -158,7 +165,7 @@ def main() -> None:
     found = {name: measure(pairs, models) for name, pairs in columns.items()}
     if args.json:
         args.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    methods = ["input", "classical", *models]
+    methods = ["input", "classical", *models, "auto"]
     rows = [[name, *(cell(each[method], each["input"]) for method in methods)] for name, each in found.items()]
     table = markdown([["damage", *methods], *rows])
     print("\r" + table)

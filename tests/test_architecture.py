@@ -29,7 +29,7 @@ OWNERS = {
     "pyvips": {"codecs"},
     "PIL": {"codecs", "drawing"},
     "pi_heif": {"codecs"},
-    "skimage": {"metrics", "automatic"},
+    "skimage": {"metrics"},
     "pytorch_msssim": {"metrics"},
     "pydantic": {"parts", "recipes"},
     "tomli_w": {"recipes"},

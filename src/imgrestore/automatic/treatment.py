@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
-from imgrestore.automatic.diagnosis import DAMAGE, Diagnosis, diagnose
+from imgrestore.automatic.diagnosis import NAMES, Diagnosis, diagnose
 from imgrestore.image import ImageStream
 from imgrestore.weights.catalogue import Choice, Remedies
 
@@ -35,7 +35,7 @@ class Treatment:
 
     def found(self) -> dict[str, Any]:
         """Return what was found as plain data."""
-        return asdict(self.diagnosis) | {"damage": list(self.diagnosis.damage)}
+        return self.diagnosis.table()
 
     def told(self, otherwise: str, before: str = "") -> str:
         """Say what was found and done.
@@ -45,7 +45,7 @@ class Treatment:
             before: Stands before what was done, if it is yet to be.
         """
         done = before + " and ".join(_DONE[task] for task in self.did) if self.did else otherwise
-        missing = " and ".join(DAMAGE[name] for name in self.untreated)
+        missing = " and ".join(NAMES[name] for name in self.untreated)
         return f"found {self.diagnosis}: {done}" + (f"; no model for {missing} comes with this version" * bool(missing))
 
 

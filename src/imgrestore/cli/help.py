@@ -35,6 +35,10 @@ EXAMPLES = {
         "imgrestore compare photo.jpg -m resnet-sr -m lanczos": "into compare.png",
         "imgrestore compare photo.jpg -m resnet-sr --degrade": "with PSNR and SSIM",
     },
+    "info": {
+        "imgrestore info photo.jpg": "its size, what it carries, how it was made",
+        "imgrestore info --diagnose photo.jpg": "what is wrong with it",
+    },
     "models": {
         "imgrestore models list": "what restores photos first",
         "imgrestore models info resnet-sr": "its training and scores",

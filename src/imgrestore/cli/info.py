@@ -13,9 +13,12 @@ from imgrestore.cli.options import Json
 
 def info(
     file: Annotated[Path, typer.Argument(help="An image file.")],
+    diagnose: Annotated[
+        bool, typer.Option("--diagnose", help="Estimate what is wrong with it: noise, blur, JPEG and more.")
+    ] = False,
     json: Json = False,
 ) -> None:
-    """Show what an image file holds, and how imgrestore made it."""
+    """Show what an image file holds, how imgrestore made it, and what is wrong with it."""
     from imgrestore.codecs import ReadOptions, detect, open_image, settled
     from imgrestore.provenance.stamp import Stamp
 
@@ -41,11 +44,21 @@ def info(
         "carries": [name for name, block in blocks.items() if block is not None],
         "made_by": None if stamp is None else vars(stamp),
     }
+    found = None
+    if diagnose:
+        from imgrestore.automatic.diagnosis import diagnose as examined
+
+        found = examined(opened)
+        facts["found"] = found.table()
     if json:
         console.record(facts)
         return
     console.result(f"{file}: {form.name}, {header.width}x{header.height}, {facts['channels']}, {header.dtype.name}")
     console.result(f"carries {', '.join(str(name) for name in blocks if blocks[name] is not None) or 'no metadata'}")
+    if found is not None:
+        console.result(f"found {found}")
+        for line in found.lines():
+            console.result(f"  {line}")
     if stamp is None:
         console.result("not made by imgrestore, or made without a stamp")
         return

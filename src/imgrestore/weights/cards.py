@@ -161,6 +161,11 @@ def weights_folder() -> Path:
     return installed if installed.is_dir() else package.parent.parent / "weights"
 
 
+def estimator_weights() -> Path:
+    """Return the weights of the network that tells what is wrong with a photo; they restore nothing."""
+    return weights_folder() / "automatic" / "estimator.safetensors"
+
+
 def comes_with_package(weights: Path) -> bool:
     """Return whether a weights file is one of the shipped ones, which stay what their checksums say."""
     return weights.resolve().is_relative_to(weights_folder().resolve())

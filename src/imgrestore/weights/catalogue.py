@@ -12,13 +12,26 @@ from imgrestore.errors import UnknownNameError, UsageError, WeightsError, neares
 from imgrestore.files import content_hash
 from imgrestore.parts import registry
 from imgrestore.parts.registry import ModelEntry
-from imgrestore.weights.cards import Card, comes_with_package, read_card, shipped
+from imgrestore.weights.cards import Card, comes_with_package, estimator_weights, read_card, shipped
 
 _PICKLED = (".pth", ".pt", ".ckpt", ".bin", ".pkl", ".onnx")
 """Endings of weights in formats that are not read."""
 
 DEFAULT_MODELS = {"upscale": "resnet-sr", "denoise": "resnet-denoise", "deblur": "resnet-deblur"}
 """The model that does a task when none is named, where weights for it are shipped."""
+
+REMEDIES = {
+    "noise": ("denoise", "gaussian"),
+    "grain": ("denoise", "grain"),
+    "blotches": ("denoise", "chroma-noise"),
+    "impulses": ("denoise", "impulse"),
+    "scratches": ("denoise", "scratches"),
+    "jpeg": ("denoise", "jpeg"),
+    "halftone": ("denoise", "halftone"),
+    "blur": ("deblur", "gaussian-blur"),
+}
+"""The task that treats each kind of damage, in the order of the work, and the degradation that its default model must
+have been trained on."""
 
 PAPER_MODELS = {
     "block-ae": "block-ae-multi",
@@ -224,8 +237,7 @@ class Remedies:
     """The models among which a photo's damage decides: the default ones that keep its size.
 
     Attributes:
-        by_damage: The model that treats ``"noise"``, ``"jpeg"`` or ``"blur"``, where there is one, in the order in
-            which they work.
+        by_damage: The model that treats each damage of :data:`REMEDIES`, where there is one, in its order.
     """
 
     by_damage: Mapping[str, Choice]
@@ -234,18 +246,18 @@ class Remedies:
 
     @classmethod
     def shipped(cls) -> Remedies:
-        """Return those whose weights are shipped; JPEG is left to a denoiser whose recipe has taught it that."""
+        """Return those whose weights are shipped and whose recipe has taught them the damage."""
         there = {name for name, _ in shipped()}
-        found = {task: choose(name) for task, name in DEFAULT_MODELS.items() if task != "upscale" and name in there}
-        denoise, deblur = found.get("denoise"), found.get("deblur")
-        knows_jpeg = denoise is not None and denoise.card is not None and "jpeg" in _taught(denoise.card)
-        by_damage = {"noise": denoise, "jpeg": denoise if knows_jpeg else None, "blur": deblur}
-        return cls({damage: choice for damage, choice in by_damage.items() if choice is not None})
+        models = {task: choose(name) for task, name in DEFAULT_MODELS.items() if name in there}
+        taught = {task: _taught(choice.card) for task, choice in models.items() if choice.card is not None}
+        known = {damage: task for damage, (task, kind) in REMEDIES.items() if kind in taught.get(task, ())}
+        return cls({damage: models[task] for damage, task in known.items()})
 
     @property
     def sha256(self) -> str:
-        """SHA-256 of all weights files."""
-        return THEN.join(dict.fromkeys(choice.sha256 for choice in self.by_damage.values()))
+        """SHA-256 of all weights files, and of the estimator's, which decides among them."""
+        files = [*(choice.sha256 for choice in self.by_damage.values()), content_hash(estimator_weights())]
+        return THEN.join(dict.fromkeys(files))
 
     def against(self, damage: Iterable[str]) -> Choice | None:
         """Return the models that treat what they can of some damage, in turn; None if there is none."""

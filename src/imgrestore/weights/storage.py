@@ -14,6 +14,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
+from torch.nn import Module
 
 from imgrestore.errors import PluginError, RecipeError, WeightsError, nearest
 from imgrestore.files import write_atomically
@@ -91,22 +92,31 @@ def load_weights(path: Path) -> tuple[RestorationModel, Card]:
         model = build(card.model, card.dimensions)
     except RecipeError as error:
         raise WeightsError(f"{path}: {error}") from None
+    fill(model, path)
+    return model.eval(), card
+
+
+def fill(model: Module, path: Path) -> None:
+    """Fill a network with the numbers of a weights file.
+
+    Raises:
+        WeightsError: The file is damaged, does not fit the network, or holds NaN or infinity.
+    """
     try:
         tensors = load_file(path)
     except (SafetensorError, OSError, ValueError) as error:
         raise WeightsError(f"{path}: damaged ({error})", hint="copy or train it again") from None
-    expected = model.state_dict()
+    called, expected = read_card(path).model, model.state_dict()
     if expected.keys() != tensors.keys():
         odd = sorted(expected.keys() ^ tensors.keys())
-        raise WeightsError(f"{path}: does not fit {card.model}: {odd[0]} is missing or unexpected")
+        raise WeightsError(f"{path}: does not fit {called}: {odd[0]} is missing or unexpected")
     for name, tensor in tensors.items():
         if tensor.shape != expected[name].shape:
             shapes = f"{tuple(tensor.shape)} instead of {tuple(expected[name].shape)}"
-            raise WeightsError(f"{path}: does not fit {card.model}: {name} is {shapes}")
+            raise WeightsError(f"{path}: does not fit {called}: {name} is {shapes}")
         if not torch.isfinite(tensor).all():
             raise WeightsError(f"{path}: {name} holds NaN or infinity", hint="copy or train it again")
     model.load_state_dict(tensors)
-    return model.eval(), card
 
 
 def update_card(path: Path, **changes: Any) -> None:

@@ -1,0 +1,234 @@
+"""Training the estimator: ``python -m imgrestore.automatic.train_estimator PHOTOS WEIGHTS``.
+
+Examples are made once, some from each clean photo and drawn picture, and kept in memory; every eighth picture is held
+out, and what is measured on it stands in the card of the weights.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import logging
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits, smooth_l1_loss
+
+from imgrestore import __version__
+from imgrestore.automatic.damaging import Damaged
+from imgrestore.automatic.estimator import CHANCES, MEASURES, Estimator
+from imgrestore.automatic.statistics import statistics
+from imgrestore.automatic.tiles import TILE, details
+from imgrestore.codecs import find_images, read_image
+from imgrestore.degradations.blur import gaussian_blur
+from imgrestore.drawing.picture import Drawing
+from imgrestore.image.resampling import resize
+from imgrestore.weights.cards import Card
+from imgrestore.weights.storage import save_weights
+
+_MARGIN = 16
+"""Pixels around a tile that are damaged with it and cut off, so that its border is damaged as its middle is."""
+
+_ROWS, _COLUMNS = 2, 4
+_TILES = _ROWS * _COLUMNS
+_CANDIDATES = 16
+_SHRUNK = (1, 1, 2, 3)
+"""How many times smaller a photo is made, as far as its size allows: at full size few photos are sharp."""
+
+_HELD_OUT = 8
+_DRAWN_PER_PHOTO = 1 / 5
+_SOFT, _DARK = 0.15, 0.12
+"""Share of the pictures that are out of focus here and there on purpose, and of those that are as dark as nights."""
+
+_BATCH = 64
+_BLURRED = 0.1
+"""Noise on the statistics in training, in standard deviations, so that few pictures are not learnt by heart."""
+
+_MEAN_OVER = 300
+_SAVED_EVERY = 500
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Damaged pictures and the truth about them.
+
+    Attributes:
+        statistics: (N, K, F) of K tiles of each.
+        measures: (N, M), NaN where nothing can be said.
+        chances: (N, C), likewise.
+    """
+
+    statistics: Tensor
+    measures: Tensor
+    chances: Tensor
+
+
+def clean_tiles(picture: NDArray[np.uint8], rng: np.random.Generator) -> Tensor:
+    """Cut tiles with their margins out of a clean picture (H, W, 3): half anywhere, the busiest and the flattest.
+
+    Returns:
+        (K, 3, h, w) in [0, 1]; in some pictures some are blurred as a lens does on purpose, and some are dark.
+    """
+    side = TILE + 2 * _MARGIN
+    times = min(int(rng.choice(_SHRUNK)), min(picture.shape[:2]) // side)
+    window = side * times
+    places = [(int(rng.integers(n - window + 1)) for n in picture.shape[:2]) for _ in range(_CANDIDATES)]
+    cut = np.stack([picture[top : top + window, left : left + window] for top, left in places])
+    candidates = torch.from_numpy(cut).permute(0, 3, 1, 2).float() / 255
+    if times > 1:
+        candidates = resize(candidates, (side, side)).clamp(0, 1)
+    seen = [float(details(tile[1].numpy(), side)[0]) for tile in candidates[_TILES // 2 :]]
+    busy = np.argsort(seen) + _TILES // 2
+    quarter = _TILES // 4
+    tiles = candidates[[*range(_TILES // 2), *busy[:quarter], *busy[-quarter:]]]
+    if rng.random() < _SOFT:
+        sigma = torch.from_numpy(rng.uniform(1, 5, _TILES) * (rng.random(_TILES) < 0.6)).float().clamp_min(0.05)
+        sigma[-1] = 0.05
+        tiles = gaussian_blur(tiles, sigma, 5)
+    if rng.random() < _DARK:
+        tiles = tiles.clamp(0, 1) ** float(rng.uniform(1.2, 2.5)) * float(rng.uniform(0.4, 1))
+    return tiles
+
+
+def example(picture: NDArray[np.uint8], rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
+    """Damage tiles of a clean picture (H, W, 3) as one picture, so that all are damaged alike.
+
+    Returns:
+        Statistics (K, F), measures and chances.
+    """
+    tiles = clean_tiles(picture, rng)
+    side = tiles.shape[-1]
+    joined = tiles.view(_ROWS, _COLUMNS, 3, side, side).permute(2, 0, 3, 1, 4).reshape(3, _ROWS * side, -1)
+    damaged = Damaged(joined, rng)
+    damaged.damage()
+    apart = damaged.image[0].view(3, _ROWS, side, _COLUMNS, side).permute(1, 3, 0, 2, 4).flatten(0, 1)
+    return statistics(apart[..., _MARGIN:-_MARGIN, _MARGIN:-_MARGIN]), *damaged.truth()
+
+
+def pictures(folders: Sequence[Path], *, held_out: bool) -> Iterator[tuple[int, Path | Drawing]]:
+    """Yield the photos in some folders, then drawn pictures, with their numbers: those held out, or the others."""
+    photos = [path for folder in folders for path in find_images(folder)]
+    drawings = [Drawing(number) for number in range(round(_DRAWN_PER_PHOTO * len(photos)))]
+    sources: list[Path | Drawing] = [*photos, *drawings]
+    for number, source in enumerate(sources):
+        if (number % _HELD_OUT == 0) == held_out:
+            yield number, source
+
+
+def pixels_of(source: Path | Drawing) -> NDArray[np.uint8]:
+    """Return a clean picture (H, W, 3)."""
+    return source.draw() if isinstance(source, Drawing) else read_image(source).rgb8()
+
+
+def make_examples(folders: Sequence[Path], each: int, *, held_out: bool = False) -> Examples:
+    """Make examples from all photos in some folders, and from drawn pictures.
+
+    Args:
+        folders: Of clean photos.
+        each: Examples of each picture.
+        held_out: Whether from the pictures that are held out, or from the others.
+    """
+    found: list[tuple[Tensor, Tensor, Tensor]] = []
+    for number, source in pictures(folders, held_out=held_out):
+        picture = pixels_of(source)
+        if min(picture.shape[:2]) < TILE + 2 * _MARGIN:
+            continue
+        found += [example(picture, np.random.default_rng([number, again])) for again in range(each)]
+        _log.info("%d examples, the last from picture %d", len(found), number)
+    return Examples(*map(torch.stack, zip(*found, strict=True)))
+
+
+def loss(measured: Tensor, logits: Tensor, measures: Tensor, chances: Tensor) -> Tensor:
+    """Return the smooth absolute error of measures plus the cross-entropy of chances, where the truth is known."""
+    known, sure = ~measures.isnan(), ~chances.isnan()
+    of_measures = smooth_l1_loss(measured[known], measures[known], beta=0.1)
+    return 2 * of_measures + binary_cross_entropy_with_logits(logits[sure], chances[sure])
+
+
+def train(examples: Examples, held_out: Examples, steps: int, weights: Path, card: Card, seed: int = 0) -> None:
+    """Train a new network and save it, averaged over its last steps, every few hundred steps.
+
+    Args:
+        examples: To learn from.
+        held_out: To measure on.
+        steps: Steps of the optimiser, whose learning rate falls along a cosine.
+        weights: The file to write.
+        card: What it says of itself, but for what is measured.
+        seed: Decides all that is drawn.
+    """
+    torch.manual_seed(seed)
+    network = Estimator(**card.dimensions)
+    every = examples.statistics.flatten(0, 1)
+    network.mean.copy_(every.mean(dim=0))
+    network.deviation.copy_(every.std(dim=0).clamp_min(1e-3))
+    average = copy.deepcopy(network).requires_grad_(False).eval()
+    optimizer = torch.optim.AdamW(network.parameters(), lr=1.5e-3, weight_decay=0.03)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    for step in range(1, steps + 1):
+        chosen = torch.randint(len(every) // _TILES, (_BATCH,))
+        shown = torch.randperm(_TILES)[: int(torch.randint(_TILES // 2, _TILES + 1, ()))]
+        seen = examples.statistics[chosen][:, shown]
+        measured, logits = network(seen + _BLURRED * network.deviation * torch.randn_like(seen))
+        optimizer.zero_grad()
+        loss(measured, logits, examples.measures[chosen], examples.chances[chosen]).backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        schedule.step()
+        share = max(1 / _MEAN_OVER, 1 / step)
+        for mean, value in zip(average.parameters(), network.parameters(), strict=True):
+            mean.lerp_(value.detach(), share)
+        if step % _SAVED_EVERY == 0 or step == steps:
+            scores = measure(average, held_out)
+            _log.info("step %d of %d: %s", step, steps, scores)
+            kept = {**vars(card), "steps": step, "scores": [scores]}
+            save_weights(weights, average.state_dict(), Card(**kept))
+
+
+def measure(network: Estimator, examples: Examples) -> dict[str, Any]:
+    """Return mean absolute errors of the measures, and the shares of the chances that lie on the right side of 0.5."""
+    with torch.inference_mode():
+        measured, logits = network(examples.statistics)
+    measures, chances = examples.measures, examples.chances
+    errors = (measured - measures).abs().nanmean(dim=0).tolist()
+    right = torch.where(chances.isnan(), math.nan, ((logits > 0) == (chances > 0.5)).float()).nanmean(dim=0).tolist()
+    scores: dict[str, Any] = {"data": "held-out pictures", "protocol": "estimator"}
+    scores |= {"loss": round(float(loss(measured, logits, measures, chances)), 4)}
+    scores |= {f"error of {name}": round(error, 3) for name, error in zip(MEASURES, errors, strict=True)}
+    return scores | {f"{name} told right": round(share, 3) for name, share in zip(CHANCES, right, strict=True)}
+
+
+def main() -> None:
+    """Make examples, learn from them, and write the weights."""
+    parser = argparse.ArgumentParser(description="Train the estimator of what is wrong with a photo.")
+    parser.add_argument("weights", type=Path, metavar="WEIGHTS", help="the file to write")
+    parser.add_argument("photos", type=Path, nargs="+", metavar="PHOTOS", help="folders of clean photos")
+    parser.add_argument("--each", type=int, default=7, help="examples of each picture")
+    parser.add_argument("--steps", type=int, default=4000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--data", default="", help="what the card says of the photos")
+    args = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    held_out = make_examples(args.photos, args.each, held_out=True)
+    examples = make_examples(args.photos, args.each)
+    about = {"each": args.each, "seed": args.seed, "steps": args.steps}
+    card = Card(
+        "estimator",
+        {"statistics": examples.statistics.shape[-1]},
+        {"name": "train_estimator", **about},
+        args.data,
+        "Apache-2.0",
+        __version__,
+    )
+    train(examples, held_out, args.steps, args.weights, card, args.seed)
+
+
+if __name__ == "__main__":
+    main()
