@@ -1,5 +1,7 @@
 """What is estimated of made pictures whose damage is known."""
 
+from functools import cache
+
 import cv2
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from imgrestore.automatic.diagnosis import COARSE, LIMITS, NAMES, Diagnosis, dia
 from imgrestore.image import Image, ImageStream
 
 
+@cache
 def clean(height: int = 400, width: int = 520, seed: int = 0) -> NDArray[np.uint8]:
     """Return a picture of soft shades and hard edges, the same for each seed."""
     rng = np.random.default_rng(seed)
