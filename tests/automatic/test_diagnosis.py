@@ -39,7 +39,7 @@ def compressed(picture: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
 
 
 def found(pixels: NDArray[np.generic]) -> Diagnosis:
-    return diagnose(Image.from_array(pixels).stream())
+    return diagnose(Image(pixels).stream())
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -54,7 +54,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, photo) -> Path:
         ),
         ("restore photo.jpg -x", "there is no option -x", "imgrestore restore --help"),
         ("--jsn", "there is no option --jsn; did you mean '--json'?", "imgrestore --help"),
-        ("restore photo.jpg --quality 900", "Invalid value for '--quality'", "imgrestore restore --help"),
+        ("restore photo.jpg --quality 900", "quality must be between 1 and 100, got 900", ""),
         ("restore photo.jpg --quality", "'--quality' requires an argument", ""),
         ("evaluate -m bicubic", "Missing option '--data'", "imgrestore evaluate --help"),
         ("recipes list this", "unexpected extra argument", "imgrestore recipes list --help"),

@@ -36,7 +36,7 @@ EXAMPLES = {
         "imgrestore compare photo.jpg -m resnet-sr --degrade": "with PSNR and SSIM",
     },
     "info": {
-        "imgrestore info photo.jpg": "its size, what it carries, how it was made",
+        "imgrestore info photo.jpg": "what it holds, how it was made",
         "imgrestore info --diagnose photo.jpg": "what is wrong with it",
     },
     "models": {
@@ -98,7 +98,7 @@ _VALUES = {
     "device": "NAME",
     "file": "FILE",
     "files_from": "LIST",
-    "format_name": "NAME",
+    "format": "NAME",
     "glob": "PATTERN",
     "height": "N",
     "inputs": "PHOTO",

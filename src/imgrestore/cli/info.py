@@ -18,7 +18,7 @@ def info(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Show what an image file holds, how imgrestore made it, and what is wrong with it."""
+    """Show what an image file holds, how it was made, and what is wrong with it."""
     from imgrestore.codecs import ReadOptions, detect, open_image, settled
     from imgrestore.provenance.stamp import Stamp
 

@@ -16,7 +16,11 @@ from imgrestore.parts.plugins import PACKAGE, Source
 
 PluginOption = Annotated[
     list[Path] | None,
-    typer.Option("--plugin", help="A file of Python with models, losses … of your own; may be given more than once."),
+    typer.Option(
+        "--plugin",
+        help="A file of Python with models, losses … of your own; may be given more than once.",
+        metavar="FILE",
+    ),
 ]
 
 

@@ -21,7 +21,7 @@ app = typer.Typer(help="What can be trained.", no_args_is_help=True, rich_markup
 
 @app.command("list", cls=Explained)
 def list_recipes(json: Json = False) -> None:
-    """List the recipes that have names: those of imgrestore and of plugins."""
+    """List the recipes of imgrestore and of plugins."""
     recipes = named_recipes()
     tables = {name: tomllib.loads(path.read_text(encoding="utf-8")) for name, (path, _) in recipes.items()}
     if json:
