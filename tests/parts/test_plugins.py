@@ -25,7 +25,7 @@ from imgrestore.weights.cards import Card, read_card
 from imgrestore.weights.catalogue import choose
 from imgrestore.weights.storage import build, save_weights
 
-EXAMPLE = Path(__file__).parents[1] / "docs" / "example_plugin"
+EXAMPLE = Path(__file__).parents[2] / "docs" / "example_plugin"
 
 MINE = '''
 import imgrestore.parts
