@@ -161,7 +161,7 @@ def test_what_restores_without_a_model(photo) -> None:
     with pytest.raises(UsageError, match="model and task both name a model"):
         load_model("bicubic", task="upscale")
     for nothing in ({"model": ""}, {"task": ""}, {"task": "denoyse"}):
-        with pytest.raises(UsageError, match="is empty|the task"):
+        with pytest.raises(UsageError, match=r"is empty|the task"):
             load_model(**nothing)
     for missing in ("x.pth", "x.safetensors"):
         with pytest.raises(WeightsError, match=missing):
