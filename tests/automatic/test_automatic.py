@@ -259,7 +259,7 @@ def test_a_size_still_means_upscaling(here: Path) -> None:
 
 def test_every_task_has_its_model(here: Path, deblurring: None) -> None:
     assert [choose(step).entry.task for step in ("resnet-denoise", "resnet-deblur")] == ["denoise", "deblur"]
-    assert set(Remedies.shipped().by_damage) == {"noise", "jpeg", "blur"}
+    assert Remedies.shipped().treated >= {"noise", "jpeg", "blur"}
     assert Remedies.shipped().against(()) is None and Remedies({}).against(("noise",)) is None
 
 
@@ -280,7 +280,7 @@ def test_jpeg_is_left_to_a_denoiser_that_has_met_it(
     save_weights(tmp_path / "resnet-denoise.safetensors", random_model(card.model, **dimensions).state_dict(), card)
     monkeypatch.setattr(cards, "weights_folder", lambda: tmp_path)
     cards.shipped.cache_clear()
-    assert ("jpeg" in Remedies.shipped().by_damage) == knows
+    assert ("jpeg" in Remedies.shipped().treated) == knows
     cards.shipped.cache_clear()
 
 

@@ -56,5 +56,5 @@ def examine(source: ImageStream, remedies: Remedies) -> Treatment:
         InputError: It cannot be read to its end.
     """
     diagnosis = diagnose(source)
-    untreated = tuple(name for name in diagnosis.damage if name not in remedies.by_damage)
+    untreated = tuple(name for name in diagnosis.damage if name not in remedies.treated)
     return Treatment(diagnosis, remedies.against(diagnosis.damage), untreated)

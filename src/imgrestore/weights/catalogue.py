@@ -20,18 +20,21 @@ _PICKLED = (".pth", ".pt", ".ckpt", ".bin", ".pkl", ".onnx")
 DEFAULT_MODELS = {"upscale": "resnet-sr", "denoise": "resnet-denoise", "deblur": "resnet-deblur"}
 """The model that does a task when none is named, where weights for it are shipped."""
 
-REMEDIES = {
-    "noise": ("denoise", "gaussian"),
-    "grain": ("denoise", "grain"),
-    "blotches": ("denoise", "chroma-noise"),
-    "impulses": ("denoise", "impulse"),
-    "scratches": ("denoise", "scratches"),
-    "jpeg": ("denoise", "jpeg"),
-    "halftone": ("denoise", "halftone"),
-    "blur": ("deblur", "gaussian-blur"),
+REMEDIES = {"denoise": ("resnet-denoise", "unet-denoise"), "deblur": ("resnet-deblur",)}
+"""The models that treat damage, by their task, in the order of the work. Of several, the first does it that has learnt
+all of what an image suffers: what is broader is less good at each."""
+
+TEACHES = {
+    "noise": "gaussian",
+    "grain": "grain",
+    "blotches": "chroma-noise",
+    "impulses": "impulse",
+    "scratches": "scratches",
+    "jpeg": "jpeg",
+    "halftone": "halftone",
+    "blur": "gaussian-blur",
 }
-"""The task that treats each kind of damage, in the order of the work, and the degradation that its default model must
-have been trained on."""
+"""The degradation that a model must have been trained on to treat each kind of damage."""
 
 PAPER_MODELS = {
     "block-ae": "block-ae-multi",
@@ -234,35 +237,52 @@ def choose_for(task: str, scale: float | None = None) -> Choice:
 
 @dataclass(frozen=True)
 class Remedies:
-    """The models among which a photo's damage decides: the default ones that keep its size.
+    """The models among which a photo's damage decides: those that keep its size.
 
     Attributes:
-        by_damage: The model that treats each damage of :data:`REMEDIES`, where there is one, in its order.
+        by_task: The models of each task, as in :data:`REMEDIES`, each with the damage that it treats.
     """
 
-    by_damage: Mapping[str, Choice]
+    by_task: Mapping[str, Sequence[tuple[Choice, frozenset[str]]]]
     name: ClassVar[str] = "auto"
     scale: ClassVar[float] = 1.0
 
     @classmethod
     def shipped(cls) -> Remedies:
-        """Return those whose weights are shipped and whose recipe has taught them the damage."""
+        """Return those whose weights are shipped, with the damage that their recipes have taught them."""
         there = {name for name, _ in shipped()}
-        models = {task: choose(name) for task, name in DEFAULT_MODELS.items() if name in there}
-        taught = {task: _taught(choice.card) for task, choice in models.items() if choice.card is not None}
-        known = {damage: task for damage, (task, kind) in REMEDIES.items() if kind in taught.get(task, ())}
-        return cls({damage: models[task] for damage, task in known.items()})
+        return cls(
+            {task: [_treating(choose(name)) for name in names if name in there] for task, names in REMEDIES.items()}
+        )
+
+    @property
+    def treated(self) -> frozenset[str]:
+        """All damage that one of the models treats."""
+        return frozenset().union(*(damage for models in self.by_task.values() for _, damage in models))
 
     @property
     def sha256(self) -> str:
         """SHA-256 of all weights files, and of the estimator's, which decides among them."""
-        files = [*(choice.sha256 for choice in self.by_damage.values()), content_hash(estimator_weights())]
-        return THEN.join(dict.fromkeys(files))
+        choices = (choice for models in self.by_task.values() for choice, _ in models)
+        return THEN.join(dict.fromkeys([*(choice.sha256 for choice in choices), content_hash(estimator_weights())]))
 
     def against(self, damage: Iterable[str]) -> Choice | None:
         """Return the models that treat what they can of some damage, in turn; None if there is none."""
-        wanted = {choice.name: choice for name, choice in self.by_damage.items() if name in set(damage)}
-        return reduce(lambda first, then: then.after(first), wanted.values()) if wanted else None
+        found = set(damage)
+        steps = [_best(models, found) for models in self.by_task.values() if any(found & known for _, known in models)]
+        return reduce(lambda first, then: then.after(first), steps) if steps else None
+
+
+def _treating(choice: Choice) -> tuple[Choice, frozenset[str]]:
+    """Return a model with the damage that it has learnt to treat."""
+    taught = set() if choice.card is None else _taught(choice.card)
+    kinds = {"blur"} if choice.entry.task == "deblur" else set(TEACHES) - {"blur"}
+    return choice, frozenset(damage for damage in kinds if TEACHES[damage] in taught)
+
+
+def _best(models: Sequence[tuple[Choice, frozenset[str]]], found: set[str]) -> Choice:
+    """Return the model that treats most of what is found, the first of several."""
+    return max(models, key=lambda model: len(found & model[1]))[0]
 
 
 def _taught(card: Card) -> set[str]:
