@@ -33,6 +33,14 @@ LIMITS = {
 CLEAN = 0.65
 """Chance of there being nothing to restore from which nothing counts as found."""
 
+GRAINY, COLOURED = 0.8, 0.25
+"""Chance of noise from which coarse noise counts in any picture, and chance of noise in the colours beside which it
+counts from its ordinary limit on. Fine texture looks like coarse noise, and what takes the one away takes the other
+along; but the noise of cameras is in the colours, too."""
+
+SOFT = 0.3
+"""Chance of coarse noise beside which blur does not count: such noise is soft itself, and deblurring would raise it."""
+
 COARSE, BLOTCHY = 1.35, 1.6
 """Pixels along which noise of luma, and of colour, is alike from which it is no longer called white."""
 
@@ -104,10 +112,14 @@ class Diagnosis:
             return ("halftone",)
         coarse, blotchy = self.grain >= COARSE, self.colour_grain >= BLOTCHY
         luma, colour = "noise" in found, "colour_noise" in found and (blotchy or "noise" not in found)
+        luma &= (
+            not coarse or self.chances.get("colour_noise", 0.0) >= COLOURED or self.chances.get("noise", 0.0) >= GRAINY
+        )
         found |= {"noise"} if (luma and not coarse) or (colour and not blotchy) else set()
-        found -= {"noise"} if luma and coarse else set()
+        found -= {"noise"} if coarse and not (colour and not blotchy) else set()
         found |= {"grain"} if luma and coarse else set()
         found |= {"blotches"} if colour and blotchy else set()
+        found -= {"blur"} if coarse and self.chances.get("noise", 0.0) >= SOFT else set()
         return tuple(name for name in NAMES if name in found)
 
     def table(self) -> dict[str, Any]:
