@@ -39,7 +39,7 @@ def compressed(picture: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
 
 
 def found(pixels: NDArray[np.generic]) -> Diagnosis:
-    return diagnose(Image(pixels).stream())
+    return diagnose(Image.from_array(pixels).stream())
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -119,8 +119,8 @@ def test_samples_that_are_no_numbers_are_passed_over() -> None:
     picture = (noisy(clean(), 10) / 255).astype(np.float32)
     picture[50, 60] = np.nan
     picture[250, 300] = np.inf
-    assert found(picture).damage == ("noise",)
-    assert found(np.full((300, 300, 3), np.nan, np.float32)) == Diagnosis()
+    assert diagnose(Image(picture).stream()).damage == ("noise",)
+    assert diagnose(Image(np.full((300, 300, 3), np.nan, np.float32)).stream()) == Diagnosis()
 
 
 @pytest.mark.parametrize(
