@@ -13,7 +13,7 @@ def doctor() -> None:
     """Say what works here and why: device, precision, codecs, weights."""
     import torch
 
-    from imgrestore.codecs import versions
+    from imgrestore.codecs.versions import versions
     from imgrestore.engine.devices import choose_device, choose_precision, describe_device
 
     device = choose_device("auto")
