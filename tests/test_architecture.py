@@ -1,14 +1,17 @@
 """The structure that docs/architecture.md describes, held by reading every import."""
 
 import ast
+import pkgutil
 import re
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 import imgrestore
 import processes
+from imgrestore import codecs
 
 PACKAGE = Path(imgrestore.__file__).parent
 LAYERS = [
@@ -127,6 +130,13 @@ def test_modules_stand_in_rooms() -> None:
     for room in PACKAGE.iterdir():
         if room.is_dir() and room.name != "__pycache__":
             assert ast.get_docstring(ast.parse((room / "__init__.py").read_bytes())), f"{room} does not say what it is"
+
+
+@pytest.mark.parametrize("package", [imgrestore, codecs], ids=lambda package: package.__name__)
+def test_no_name_imported_when_used_is_that_of_a_module(package: ModuleType) -> None:
+    """Whoever imports the module first would put it in the name's place."""
+    beside = {module.name for module in pkgutil.iter_modules(package.__path__)}
+    assert not beside & set(package._HOMES)
 
 
 def test_no_file_is_called_utils_and_all_are_short() -> None:

@@ -42,9 +42,10 @@ def show_plan(
     for job in split.done if json else ():
         console.record(records.skipped(job, label).table())
     calibration, forecasts = Calibration(), []
-    for job in split.todo if method_of is not None else ():
+    for job in split.todo:
+        assert method_of is not None
         try:
-            method = method_of(job)  # type: ignore[misc]
+            method = method_of(job)
             expected = forecast_of(job, method, calibration)
         except Exception as error:  # whatever is wrong with one image ends no batch
             failures.append(records.failed(job.name, as_problem(job.name, error), label))

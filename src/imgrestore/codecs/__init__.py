@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from imgrestore.codecs.reading.finding import find_images
     from imgrestore.codecs.reading.opening import open_image, read_header, read_image
     from imgrestore.codecs.reading.pipes import read_pipe, settled
-    from imgrestore.codecs.versions import versions
     from imgrestore.codecs.writing.output import write_image
 
 __all__ = [
@@ -30,7 +29,6 @@ __all__ = [
     "read_image",
     "read_pipe",
     "settled",
-    "versions",
     "write_image",
 ]
 
@@ -46,7 +44,6 @@ _HOMES = {
     "read_image": "reading.opening",
     "read_pipe": "reading.pipes",
     "settled": "reading.pipes",
-    "versions": "versions",
     "write_image": "writing.output",
 }
 
