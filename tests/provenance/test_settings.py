@@ -13,7 +13,6 @@ import pytest
 import typer
 from PIL import Image as PillowImage
 
-import imgrestore
 import processes
 from conftest import invoke as run
 from conftest import restore, statuses
@@ -232,7 +231,7 @@ EDITS = {
 def test_a_new_setting_takes_four_edits(mixed: Path) -> None:
     assert sum(len(edits) for edits in EDITS.values()) == 4
     assert "takes four edits" in (sys.modules[Settings.__module__].__doc__ or "")
-    root = Path(imgrestore.__file__).parent.parent.parent
+    root = Path(__file__).parents[2]
     shutil.copytree(root / "src", "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
     shutil.copytree(root / "docs", "docs", ignore=shutil.ignore_patterns("images"))
     for name, edits in EDITS.items():
