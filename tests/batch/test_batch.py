@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -288,6 +289,15 @@ def test_an_interrupted_batch_says_how_to_go_on(photos: Path, photo, number: int
     assert left.startswith("in put/big one.png -> ") and left.count("\n") == 1
 
 
+@pytest.fixture
+def heeding_ctrl_c() -> Iterator[None]:
+    """Heed an interrupt in this process, also if whoever started the tests had it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heeding_ctrl_c")
 @pytest.mark.parametrize("moment", ["files._link", "batch.ledger.Ledger.done", "cli.console.say"])
 def test_what_has_its_name_is_noted_and_counted(moment: str, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     interrupted = pkgutil.resolve_name(f"imgrestore.{moment}")
