@@ -13,8 +13,8 @@ from pathlib import Path
 
 import torch
 from documents import update
-from engine import Bench, picture, speed
 
+from engine import Bench, picture, speed
 from imgrestore.engine.allocation import keep_freed_memory
 from imgrestore.engine.restorer import Restorer
 from imgrestore.evaluation.report import markdown

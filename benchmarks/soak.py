@@ -18,8 +18,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from engine import picture, process
 
+from engine import picture, process
 from imgrestore.batch.manifest import MANIFEST, Manifest
 from imgrestore.codecs import write_image
 from imgrestore.codecs.formats import by_name
