@@ -7,6 +7,7 @@ from conftest import EXACT_VARIANTS, MODEL_VARIANTS, random_model
 from imgrestore.engine.restorer import Restorer
 from imgrestore.errors import ComputeError, UsageError
 from imgrestore.image import Image
+from imgrestore.image.color import luma
 from imgrestore.image.regions import Region
 from imgrestore.image.resampling import resize
 from imgrestore.image.rows import mirrored_places
@@ -267,6 +268,21 @@ def test_strength_blends_with_bicubic() -> None:
         Restorer(model, strength=1.5)
     nearest = find_model("nearest").load()(2)
     assert torch.equal(Restorer(nearest, strength=0.0).restore_tensor(lq), base)
+
+
+@pytest.mark.parametrize("scale", [1, 2])
+def test_brightness_and_colour_are_restored_apart(scale: int) -> None:
+    model, lq = random_model("resnet-sr" if scale > 1 else "resnet-denoise", scale), image(50, 70)
+    base = resize(lq, (scale * 50, scale * 70)) if scale > 1 else lq
+    full = Restorer(model).restore_tensor(lq)
+    bright, colour = (Restorer(model, only=what, tile=16).restore_tensor(lq) for what in ("brightness", "colour"))
+    assert torch.allclose(luma(bright), luma(full), atol=1e-5)
+    assert torch.allclose(luma(colour), luma(base), atol=1e-5)
+    assert torch.allclose(bright - base + colour, full, atol=1e-5)
+    assert (bright - full).abs().max() > 1e-3 and (colour - full).abs().max() > 1e-3
+    assert (colour - base).abs().max() > 1e-3
+    less = Restorer(model, only="colour", strength=0.25).restore_tensor(lq)
+    assert torch.allclose(less - base, (colour - base) / 4, atol=1e-5)
 
 
 def test_other_sizes_are_resampled_from_the_network_result() -> None:

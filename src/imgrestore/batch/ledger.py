@@ -150,7 +150,10 @@ class Ledger:
             return False
 
     def _of_all_options(self, job: Job) -> str:
-        """Return the fingerprint that version 0.1.0 wrote at first: of all options, whatever the output heeds."""
+        """Return the fingerprint that version 0.1.0 wrote at first: of all options, whatever the output heeds.
+
+        None that has come since then was used, so that none may be.
+        """
         asked = job.settings
         names = ("crop", "depth", "background", "quality", "subsampling", "lossless", "strength", "precision")
         same = ("width", "height", "format")
@@ -160,7 +163,13 @@ class Ledger:
             "strip": asked.strip_metadata,
             "no_stamp": not asked.stamp,
         }
-        return fingerprint(self._model | {name: getattr(asked, name) for name in (*names, *same)} | renamed)
+        then = {*names, *same, "scale", "allow_damaged", "first_frame", "strip_metadata", "stamp"}
+        newer = {
+            name: value
+            for name, value in asked.deciding(Decides.PIXELS, Decides.FILE, changed=True).items()
+            if name not in then
+        }
+        return fingerprint(self._model | {name: getattr(asked, name) for name in (*names, *same)} | renamed | newer)
 
     def _check_strangers(self, jobs: Sequence[Job]) -> None:
         there = [(job.destination, self._stranger(job)) for job in jobs if job.destination.exists()]

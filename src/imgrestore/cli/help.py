@@ -53,7 +53,7 @@ EXAMPLES = {
 GROUPS = {
     "restore": {
         "Photos": "inputs recursive glob files_from zero",
-        "What is done": "task model strength",
+        "What is done": "task model strength only",
         "Size": "scale width height max_side min_side crop",
         "Results": "output name format depth background quality subsampling lossless",
         "Metadata": "strip_metadata preserve_times no_stamp",
@@ -117,6 +117,7 @@ _VALUES = {
     "precision": "NAME",
     "protocol": "NAME",
     "quality": "N",
+    "only": "WHAT",
     "recipe": "NAME",
     "require": "CONDITION",
     "run": "FOLDER",

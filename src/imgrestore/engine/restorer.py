@@ -24,7 +24,7 @@ from imgrestore.engine.devices import Precision, choose_precision, is_out_of_mem
 from imgrestore.engine.network import Network
 from imgrestore.errors import ComputeError, UsageError
 from imgrestore.image import Header, Image, ImageStream, Pixels, resized, scaled_size
-from imgrestore.image.color import EXTENSION_REACH, extend_under_transparency
+from imgrestore.image.color import EXTENSION_REACH, extend_under_transparency, luma
 from imgrestore.image.conversion import Colour, Conversion
 from imgrestore.image.regions import Region, Span, exact_span, exact_spans
 from imgrestore.image.resampling import resize_rows
@@ -62,6 +62,7 @@ class Restorer:
         tile: Side of a tile in input pixels, or its height and width, or None to choose it from ``memory``.
         memory: Budget for tiles and rows in bytes.
         strength: 0 gives the unrestored image (resampled if need be), 1 the model's result, between them a blend.
+        only: ``"brightness"`` or ``"colour"`` takes from the model's result only its luma, or all but its luma.
         bf16_loss_db: PSNR that bfloat16 costs the model, as measured, or None.
         edge: By how many pixels an image goes on, mirrored, beyond its edges; as the model says by default.
         overlap: Pixels that neighbouring blocks of a model of fixed size share, or None for three quarters of a block:
@@ -77,6 +78,7 @@ class Restorer:
     tile: int | tuple[int, int] | None = None
     memory: int = DEFAULT_MEMORY
     strength: float = 1.0
+    only: str | None = None
     bf16_loss_db: float | None = None
     edge: int | None = None
     overlap: int | None = None
@@ -185,7 +187,7 @@ class Restorer:
         wanted: Region | None = None,
     ) -> Iterator[Tensor]:
         """Restore float RGB bands (3, h, W) of an image of ``extent`` (height, width) to ``target``."""
-        ours, base = itertools.tee(bands) if self.strength < 1 else (bands, None)
+        ours, base = itertools.tee(bands) if self.strength < 1 or self.only else (bands, None)
         if self.model.resampler is not None:
             rows = resize_rows(ours, extent, target, self.model.resampler)
         else:
@@ -197,7 +199,11 @@ class Restorer:
             return
         unrestored = resize_rows(base, extent, target) if target != extent else base
         for restored, original in zip(rebanded(rows), rebanded(unrestored), strict=True):
-            yield original + self.strength * (restored - original)
+            change = restored - original
+            if self.only is not None:
+                of_luma = luma(change).expand_as(change)
+                change = of_luma if self.only == "brightness" else change - of_luma
+            yield original + self.strength * change
 
     def _network_rows(
         self, bands: Iterator[Tensor], height: int, width: int, wanted: Region | None

@@ -92,6 +92,16 @@ class Settings:
             engine=True,
         ),
     )
+    only: str | None = field(
+        default=None,
+        metadata=about(
+            "Restore only the brightness (colour stays), or only the colour (grain and detail stay).",
+            Decides.PIXELS,
+            values.TEXT,
+            among=("brightness", "colour"),
+            engine=True,
+        ),
+    )
     format: str | None = field(
         default=None, metadata=about("png, jpeg, tiff or webp.", Decides.PIXELS, values.TEXT, settled=True)
     )
