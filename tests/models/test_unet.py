@@ -1,10 +1,12 @@
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 import torch
 
 from conftest import random_model
-from imgrestore.models.unet import UNet, unet_denoise
+from imgrestore.models.unet import UNet, median, unet_denoise
 from imgrestore.training.beginning import take_over
 from imgrestore.weights.cards import Card
 from imgrestore.weights.storage import save_weights
@@ -13,6 +15,23 @@ from imgrestore.weights.storage import save_weights
 def test_it_begins_by_changing_next_to_nothing() -> None:
     photo = torch.rand(1, 3, 32, 40, generator=torch.Generator().manual_seed(0))
     assert (unet_denoise()(photo) - photo).abs().max() < 0.05
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 7), (9, 2), (33, 40)])
+def test_the_median_is_that_of_nine_pixels(size: tuple[int, int]) -> None:
+    image = torch.rand(2, 3, *size, generator=torch.Generator().manual_seed(0)).mul(6).round().div(6)  # with ties
+    for picture, found in zip(image.flatten(0, 1).numpy(), median(image).flatten(0, 1).numpy(), strict=True):
+        assert np.array_equal(found, cv2.medianBlur(picture, 3))
+
+
+def test_it_can_go_all_the_way_to_the_median_and_does_not_at_first() -> None:
+    model, photo = unet_denoise(width=8, quarter=8, eighth=8), torch.rand(1, 3, 32, 40)
+    shares = model.tail.weight[12:], model.tail.bias[12:]
+    assert not any(part.any() for part in shares)
+    with torch.no_grad():
+        model.tail.weight.zero_()
+        shares[1].fill_(1)
+    assert torch.allclose(model(photo), median(photo), atol=1e-6)
 
 
 def test_a_flat_picture_is_treated_alike_up_to_its_corners() -> None:

@@ -51,18 +51,20 @@ class ResidualBlock(nn.Module):
 class _ResNet(RestorationModel):
     """A trunk of residual blocks that starts as doing nothing."""
 
-    def __init__(self, fold: int, spread: int, width: int, blocks: int, border: Border = "zeros") -> None:
-        """Build for inputs folded ``fold`` times and outputs unfolded ``spread`` times, along each axis."""
+    def __init__(
+        self, fold: int, spread: int, width: int, blocks: int, border: Border = "zeros", views: int = 1
+    ) -> None:
+        """Build for ``views`` of inputs folded ``fold`` times and outputs unfolded ``spread`` times, along each axis."""
         super().__init__()
         self.fold, self.spread = fold, spread
         self.multiple_of = fold
         self.halo = fold * (2 * blocks + 3)
         self.edge = _EDGE * fold if border == "zeros" else 0
         self.activation_bytes = 4 * (4 * width // fold**2 + 9 * max(1, spread // fold) ** 2)
-        self.head = nn.Conv2d(3 * fold**2, width, 3, padding=1, padding_mode=border)
+        self.head = nn.Conv2d(3 * views * fold**2, width, 3, padding=1, padding_mode=border)
         self.body = nn.Sequential(*(ResidualBlock(width, border) for _ in range(blocks)))
         self.merge = nn.Conv2d(width, width, 3, padding=1, padding_mode=border)
-        self.tail = nn.Conv2d(width, 3 * spread**2, 3, padding=1, padding_mode=border)
+        self.tail = nn.Conv2d(width, 3 * views * spread**2, 3, padding=1, padding_mode=border)
         nn.init.normal_(self.tail.weight, std=1e-3)
         nn.init.zeros_(self.tail.bias)  # type: ignore[arg-type]
 
@@ -115,9 +117,9 @@ class ResNetSR(_ResNet):
 class ResNetRestorer(_ResNet):
     """Residual blocks at a fraction of the resolution that estimate what the input lacks, and add it."""
 
-    def __init__(self, fold: int, width: int, blocks: int, border: Border = "zeros") -> None:
+    def __init__(self, fold: int, width: int, blocks: int, border: Border = "zeros", views: int = 1) -> None:
         """Build with ``blocks`` residual blocks of ``width`` channels at 1 / ``fold`` of the resolution."""
-        super().__init__(fold, fold, width, blocks, border)
+        super().__init__(fold, fold, width, blocks, border, views)
 
     def forward(self, lq: Tensor) -> Tensor:
         """Restore (N, 3, H, W) in [0, 1]; height and width are multiples of ``fold``."""
