@@ -54,7 +54,7 @@ class _ResNet(RestorationModel):
     def __init__(
         self, fold: int, spread: int, width: int, blocks: int, border: Border = "zeros", views: int = 1
     ) -> None:
-        """Build for ``views`` of inputs folded ``fold`` times and outputs unfolded ``spread`` times, along each axis."""
+        """Build for ``views`` of inputs folded ``fold`` times, unfolded ``spread`` times in the end."""
         super().__init__()
         self.fold, self.spread = fold, spread
         self.multiple_of = fold

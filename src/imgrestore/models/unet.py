@@ -8,9 +8,9 @@ below show it what is beyond its reach: blotches, coarse grain, the smoothness o
 them, and convolutions repeat the outermost ones instead of reading zeros beyond: a flat picture has flat features, up
 to its corners.
 
-Lost pixels are hard for such a network: it would have to find both that a pixel is lost and what to add to it, exactly.
-So it is shown the median of every pixel's neighbourhood, too (J. W. Tukey's filter, in two dimensions), and says how far
-each pixel goes towards it.
+Lost pixels are hard for such a network: it would have to find both that a pixel is lost and what to add to it, to the
+level. So it is shown the median of every pixel's neighbourhood, too (J. W. Tukey's filter, in two dimensions), and says
+how far each pixel goes towards it.
 """
 
 from __future__ import annotations
