@@ -42,6 +42,7 @@ CASES = {
     "--crop": ["3,2,20,25"],
     "--strength": ["0.4"],
     "--only": ["colour"],
+    "--wrap": ["x"],
     "--format": ["tiff"],
     "--depth": ["8"],
     "--background": ["white"],
@@ -92,7 +93,7 @@ def folder(tmp_path_factory) -> Path:
 
 def plain(option: str) -> tuple[str, ...]:
     """Return the arguments that an option is added to: a network where that is what it is about."""
-    network = option in ("--strength", "--only", "--tile", "--memory", "--precision", "--crop")
+    network = option in ("--strength", "--only", "--wrap", "--tile", "--memory", "--precision", "--crop")
     return ("--model", "resnet-denoise", "--precision", "fp32") if network else ("--model", "bicubic")
 
 

@@ -270,6 +270,31 @@ def test_strength_blends_with_bicubic() -> None:
     assert torch.equal(Restorer(nearest, strength=0.0).restore_tensor(lq), base)
 
 
+@pytest.mark.parametrize("name", ["resnet-sr", "unet-denoise", "block-ae", "bicubic"])
+@pytest.mark.parametrize(("wrap", "times"), [("x", (1, 3)), ("y", (3, 1)), ("both", (3, 3))])
+def test_a_texture_is_the_middle_of_its_repetition(name: str, wrap: str, times: tuple[int, int]) -> None:
+    model = find_model(name).load()(2) if name == "bicubic" else random_model(name, 2 if name == "resnet-sr" else 1)
+    pixels = (image(150, 136, 4).permute(1, 2, 0).numpy() * 255).astype(np.uint8)
+    size = (205, 226)
+    many = Image(np.tile(pixels, (*times, 1)))
+    middle = Region(times[1] // 2 * size[0], times[0] // 2 * size[1], *size)
+    expected = Restorer(model, tile=64).restore(many, (times[1] * size[0], times[0] * size[1]), middle)
+    restorer = Restorer(model, wrap=wrap, tile=64)
+    restored = restorer.restore(Image(pixels), size)
+    assert restored.pixels.shape == (*size[::-1], 4)
+    assert np.array_equal(restored.pixels, expected.pixels)
+    assert not np.array_equal(restored.pixels, Restorer(model, tile=64).restore(Image(pixels), size).pixels)
+    part = restorer.restore(Image(pixels), size, Region(190, 7, 15, 30))
+    assert np.array_equal(part.pixels, restored.pixels[7:37, 190:])
+
+
+def test_a_texture_smaller_than_what_a_network_sees_is_repeated_until_it_sees_nothing_else() -> None:
+    model, pixels = random_model("resnet-denoise", 1), (image(9, 6).permute(1, 2, 0).numpy() * 255).astype(np.uint8)
+    restored = Restorer(model, wrap="both").restore(Image(pixels)).pixels
+    many = Restorer(model).restore(Image(np.tile(pixels, (19, 31, 1)))).pixels
+    assert np.array_equal(restored, many[81:90, 90:96])
+
+
 @pytest.mark.parametrize("scale", [1, 2])
 def test_brightness_and_colour_are_restored_apart(scale: int) -> None:
     model, lq = random_model("resnet-sr" if scale > 1 else "resnet-denoise", scale), image(50, 70)

@@ -56,6 +56,7 @@ class Options(Wishes, total=False):
     Attributes:
         strength: 0 (unrestored) to 1 (as the model gives it).
         only: ``"brightness"`` or ``"colour"`` restores only that; all by default.
+        wrap: ``"x"``, ``"y"`` or ``"both"``: along these axes the image goes on at its other side, as a texture does.
         device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:N"``.
         precision: ``"auto"``, ``"fp32"``, ``"bf16"`` or ``"fp16"``.
         tile: Side of a tile in input pixels, or its height and width; chosen from ``memory`` by default.
@@ -64,6 +65,7 @@ class Options(Wishes, total=False):
 
     strength: float
     only: str | None
+    wrap: str | None
     device: str
     precision: Precision
     tile: int | tuple[int, int] | None

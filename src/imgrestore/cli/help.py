@@ -53,7 +53,7 @@ EXAMPLES = {
 GROUPS = {
     "restore": {
         "Photos": "inputs recursive glob files_from zero",
-        "What is done": "task model strength only",
+        "What is done": "task model strength only wrap",
         "Size": "scale width height max_side min_side crop",
         "Results": "output name format depth background quality subsampling lossless",
         "Metadata": "strip_metadata preserve_times no_stamp",
@@ -132,6 +132,7 @@ _VALUES = {
     "weights": "FOLDER",
     "width": "N",
     "workers": "N",
+    "wrap": "AXES",
 }
 """What stands for the value of a parameter."""
 

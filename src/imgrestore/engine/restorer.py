@@ -27,6 +27,7 @@ from imgrestore.image import Header, Image, ImageStream, Pixels, resized, scaled
 from imgrestore.image.color import EXTENSION_REACH, extend_under_transparency, luma
 from imgrestore.image.conversion import Colour, Conversion
 from imgrestore.image.regions import Region, Span, exact_span, exact_spans
+from imgrestore.image.repetition import repeated_image
 from imgrestore.image.resampling import resize_rows
 from imgrestore.image.rows import RowWindow, mirrored, rebanded, repeated, with_context, without_edges
 from imgrestore.image.tensors import cropped, from_tensor, to_tensor
@@ -64,6 +65,8 @@ class Restorer:
         strength: 0 gives the unrestored image (resampled if need be), 1 the model's result, between them a blend.
         only: ``"brightness"`` or ``"colour"`` takes from the model's result only its luma, or all but its luma.
         bf16_loss_db: PSNR that bfloat16 costs the model, as measured, or None.
+        wrap: ``"x"``, ``"y"`` or ``"both"``: along these axes images go on at their other side, as textures do that lie
+            side by side.
         edge: By how many pixels an image goes on, mirrored, beyond its edges; as the model says by default.
         overlap: Pixels that neighbouring blocks of a model of fixed size share, or None for three quarters of a block:
             every pixel is then restored at 16 places of a block, which averages out the pattern that such networks
@@ -79,6 +82,7 @@ class Restorer:
     memory: int = DEFAULT_MEMORY
     strength: float = 1.0
     only: str | None = None
+    wrap: str | None = None
     bf16_loss_db: float | None = None
     edge: int | None = None
     overlap: int | None = None
@@ -143,14 +147,18 @@ class Restorer:
         """
         header = source.header
         width, height = size or self.output_size(header.width, header.height)
+        if crop is not None and not crop.within(width, height):
+            raise UsageError(f"the crop does not lie inside the result of {width}x{height} pixels")
+        if self.wrap is not None:
+            across, down = self._copies(header.width, header.height)
+            crop = (crop or Region(0, 0, width, height)).moved(across // 2 * width, down // 2 * height)
+            source, width, height = repeated_image(source, across, down), across * width, down * height
         conversion = conversion or Conversion()
         background = conversion.background if header.alpha else None
         result = resized(conversion.applied(header), width, height)
         notices = (*source.notices, *conversion.notices(header))
         if crop is None:
             return ImageStream(result, self._rows(source, result, None, background), notices)
-        if not crop.within(width, height):
-            raise UsageError(f"the crop does not lie inside the result of {width}x{height} pixels")
         rows = cropped(self._rows(source, result, crop, background), crop)
         return ImageStream(resized(result, crop.width, crop.height), rows, notices)
 
@@ -301,7 +309,7 @@ class Restorer:
         if self.model.resampler is not None:
             return None
         side = self.model.native_size
-        return self.choose_tile(width) if side is None else (side, side)
+        return self.choose_tile(self._copies(width, 1)[0] * width) if side is None else (side, side)
 
     def memory_for(self, width: int, height: int) -> int:
         """Return how many bytes the engine's own buffers take for an image of this size, as it estimates them.
@@ -310,7 +318,19 @@ class Restorer:
             UsageError: Not even the smallest tile fits into the budget.
         """
         rows, columns = self.tile_in_use(width) or (_SMALLEST_TILE, 0)
+        width *= self._copies(width, height)[0]
         return self._bytes(min(rows, self._aligned(height)), min(columns, self._aligned(width)), width)
+
+    def _copies(self, width: int, height: int) -> tuple[int, int]:
+        """Return how often an image stands side by side, and below itself, for its middle copy to see nothing else.
+
+        It begins where the middle one of three does among the pixels that a network folds into one.
+        """
+        square = self.model.multiple_of
+        reach = self._aligned(max(self.model.halo, self.model.native_size or 0)) + square + _RESAMPLING_REACH
+        before = (math.ceil(max(0, reach / side - 1) / square) * square + 1 for side in (width, height))
+        across, down = (2 * copies + 1 for copies in before)
+        return across if self.wrap in ("x", "both") else 1, down if self.wrap in ("y", "both") else 1
 
     def _aligned(self, side: int) -> int:
         return math.ceil(side / self.model.multiple_of) * self.model.multiple_of

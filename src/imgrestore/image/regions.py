@@ -79,6 +79,10 @@ class Region:
             and self.top + self.height <= height
         )
 
+    def moved(self, across: int, down: int) -> Region:
+        """Return the same so many pixels further right and down."""
+        return Region(self.left + across, self.top + down, self.width, self.height)
+
     def meets(self, row: Span, column: Span) -> bool:
         """Return whether a tile contributes to it."""
         return (

@@ -102,6 +102,16 @@ class Settings:
             engine=True,
         ),
     )
+    wrap: str | None = field(
+        default=None,
+        metadata=about(
+            "The photo is a texture that goes on at its other side, along x, y or both: no seam there.",
+            Decides.PIXELS,
+            values.TEXT,
+            among=("x", "y", "both"),
+            engine=True,
+        ),
+    )
     format: str | None = field(
         default=None, metadata=about("png, jpeg, tiff or webp.", Decides.PIXELS, values.TEXT, settled=True)
     )
