@@ -95,7 +95,8 @@ def test_what_the_rooms_below_take_has_the_same_defaults() -> None:
     assert (plain.reading, plain.saving) == (ReadOptions(), SaveOptions())
     assert (plain.conversion, plain.target) == (Conversion(), Target())
     own = {field.name: field.default for field in dataclasses.fields(Restorer)}
-    assert plain.computing == {"device": "auto"} | {name: own[name] for name in ("strength", "precision")}
+    asked = {"device": "auto", "guard": True}
+    assert plain.computing == asked | {name: own[name] for name in ("strength", "precision")}
     assert {name for name, setting in known(plain).items() if setting.engine} <= set(own)
 
 

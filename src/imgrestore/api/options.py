@@ -55,6 +55,7 @@ class Options(Wishes, total=False):
 
     Attributes:
         strength: 0 (unrestored) to 1 (as the model gives it).
+        guard: Whether a result is held back where it is not plausible.
         device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:N"``.
         precision: ``"auto"``, ``"fp32"``, ``"bf16"`` or ``"fp16"``.
         tile: Side of a tile in input pixels, or its height and width; chosen from ``memory`` by default.
@@ -62,6 +63,7 @@ class Options(Wishes, total=False):
     """
 
     strength: float
+    guard: bool
     device: str
     precision: Precision
     tile: int | tuple[int, int] | None

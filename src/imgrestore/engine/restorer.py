@@ -2,8 +2,8 @@
 
 Rows stream from the source through a pipeline of steps that each hold only the rows they still need::
 
-    decoded rows ─ colour ─ extended under transparency ─ network, tile by tile ─ resampled ─ strength ─┐
-                 └ alpha ─ resampled ───────────────────────────────────────────────────────────────────┴ encoded rows
+    decoded rows ─ colour ─ extended under transparency ─ network, tile by tile ─ guard ─ resampled ─ strength ─┐
+                 └ alpha ─ resampled ───────────────────────────────────────────────────────────── encoded rows ┘
 
 Tiles travel to the device; the rows stay on the host. A tile that fails for lack of memory is halved; a tile with NaN
 or infinity is computed again in float32; a tile that cannot be saved fails the image.
@@ -21,7 +21,9 @@ from torch import Tensor
 
 from imgrestore.engine.blocks import blended_rows
 from imgrestore.engine.devices import Precision, choose_precision, is_out_of_memory
+from imgrestore.engine.guard import REACH, HeldBack, guarded, judge
 from imgrestore.engine.network import Network
+from imgrestore.engine.plausibility import CELL
 from imgrestore.errors import ComputeError, UsageError
 from imgrestore.image import Header, Image, ImageStream, Pixels, resized, scaled_size
 from imgrestore.image.color import EXTENSION_REACH, extend_under_transparency
@@ -31,6 +33,7 @@ from imgrestore.image.resampling import resize_rows
 from imgrestore.image.rows import RowWindow, mirrored, rebanded, repeated, with_context, without_edges
 from imgrestore.image.tensors import cropped, from_tensor, to_tensor
 from imgrestore.models.contract import RestorationModel
+from imgrestore.weights.cards import guard_weights
 
 DEFAULT_MEMORY = 2**30
 """Budget for the engine's own buffers when the user names none, in bytes."""
@@ -62,12 +65,15 @@ class Restorer:
         tile: Side of a tile in input pixels, or its height and width, or None to choose it from ``memory``.
         memory: Budget for tiles and rows in bytes.
         strength: 0 gives the unrestored image (resampled if need be), 1 the model's result, between them a blend.
+        guard: Whether results are held back where they are not plausible, see :mod:`.guard`. Results that are larger
+            than their input, and those of resamplers, are not judged.
         bf16_loss_db: PSNR that bfloat16 costs the model, as measured, or None.
         edge: By how many pixels an image goes on, mirrored, beyond its edges; as the model says by default.
         overlap: Pixels that neighbouring blocks of a model of fixed size share, or None for three quarters of a block:
             every pixel is then restored at 16 places of a block, which averages out the pattern that such networks
             repeat from block to block (cycle spinning, R. R. Coifman, D. L. Donoho, 1995).
         notices: What happened that a person should know; cleared by nobody but the caller.
+        held: What was held back of the image that was restored last.
     """
 
     model: RestorationModel
@@ -77,10 +83,12 @@ class Restorer:
     tile: int | tuple[int, int] | None = None
     memory: int = DEFAULT_MEMORY
     strength: float = 1.0
+    guard: bool = False
     bf16_loss_db: float | None = None
     edge: int | None = None
     overlap: int | None = None
     notices: list[str] = field(default_factory=list)
+    held: HeldBack = field(default_factory=HeldBack)
 
     def __post_init__(self) -> None:
         """Bring the network to its device and precision."""
@@ -89,6 +97,7 @@ class Restorer:
         smallest = self.tile if isinstance(self.tile, int) else min(self.tile or (1,))
         if smallest < 1:
             raise UsageError(f"tile must be at least 1 pixel, got {smallest}")
+        self.guard = self.guard and self.model.scale == 1 and self.model.resampler is None
         self.edge = self.model.edge if self.edge is None else self.edge
         self.precision = choose_precision(self.precision, self.device, self.bf16_loss_db)
         self._network = Network(self.model, self.device, self.precision, self.notices)
@@ -189,7 +198,7 @@ class Restorer:
         if self.model.resampler is not None:
             rows = resize_rows(ours, extent, target, self.model.resampler)
         else:
-            rows = self._network_rows(ours, *extent, wanted)
+            rows = (self._guarded_rows if self.guard else self._network_rows)(ours, *extent, wanted)
             natural = (round(extent[0] * self.model.scale), round(extent[1] * self.model.scale))
             rows = resize_rows(rows, natural, target) if natural != target else rows
         if base is None:
@@ -198,6 +207,14 @@ class Restorer:
         unrestored = resize_rows(base, extent, target) if target != extent else base
         for restored, original in zip(rebanded(rows), rebanded(unrestored), strict=True):
             yield original + self.strength * (restored - original)
+
+    def _guarded_rows(
+        self, bands: Iterator[Tensor], height: int, width: int, wanted: Region | None
+    ) -> Iterator[Tensor]:
+        self.held = HeldBack()
+        before, given = itertools.tee(bands)
+        after = self._network_rows(given, height, width, wanted and wanted.source(1, 1, REACH))
+        yield from guarded(before, after, (height, width), judge(guard_weights()), self.held, wanted)
 
     def _network_rows(
         self, bands: Iterator[Tensor], height: int, width: int, wanted: Region | None
@@ -313,4 +330,5 @@ class Restorer:
         """Estimate the memory that tiles of this size and the bands they make need."""
         context = 2 * self.model.halo
         bands = 12 * (width + 2 * (self.edge or 0)) * (2 * (rows + context) + 2 * rows * self.model.scale**2)
-        return int((rows + context) * (columns + context) * self.model.activation_bytes + bands)
+        judged = 2 * 12 * width * (REACH + CELL) if self.guard else 0
+        return int((rows + context) * (columns + context) * self.model.activation_bytes + bands + judged)
