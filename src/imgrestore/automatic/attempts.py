@@ -18,30 +18,41 @@ from imgrestore.parts import registry
 Rng = np.random.Generator
 Network = Callable[[Tensor], Tensor]
 
-_NETWORKS = 0.55
-_SPOILT = 0.45
-"""How often each network restores a picture, and how often an attempt is spoilt."""
+_NETWORKS, _OTHER, _SPOILT = 0.55, 0.4, 0.3
+"""How often each network restores a picture, and, for each that does, how often another attempt is made, or spoilt."""
 
 
-def attempts(image: Tensor, networks: Mapping[str, Network], rng: Rng) -> list[tuple[str, Tensor]]:
+def attempts(image: Tensor, truth: Tensor, networks: Mapping[str, Network], rng: Rng) -> list[tuple[str, Tensor]]:
     """Restore a damaged picture in several ways, rightly and wrongly.
 
     Args:
         image: (3, H, W) in [0, 1].
+        truth: The picture without damage.
         networks: Take such an image to a restored one, by their names.
         rng: Decides what is tried.
 
     Returns:
-        Results with the names of the networks that gave them, or ``"other"``, or ``"spoilt"``.
+        Results with the names of the networks that gave them, or ``"ideal"``, ``"other"`` or ``"spoilt"``.
     """
     tried = [name for name in networks if rng.random() < _NETWORKS] or [next(iter(networks))]
     found = []
     for name in tried:
         restored = networks[name](image)
-        found += [(name, restored), ("other", _other(image, restored, rng))]
+        found += [(name, restored), ("ideal", _ideal(image, truth, rng)), ("ideal", _ideal(image, truth, rng))]
+        if rng.random() < _OTHER:
+            found.append(("other", _other(image, restored, rng)))
         if rng.random() < _SPOILT:
             found.append(("spoilt", _spoilt(image if rng.random() < 0.4 else restored, rng)))
     return found
+
+
+def _ideal(image: Tensor, truth: Tensor, rng: Rng) -> Tensor:
+    """Give what a network may that knows the damage: the truth, smoothed, and some of the damage or its shades."""
+    damage = image - truth
+    left, smoothed, shades = (float(rng.uniform()) ** 2 for _ in range(3))
+    softer = _blurred(truth, float(rng.uniform(0.4, 1.4)), rng)
+    coarse = 2 * _blurred(damage / 2 + 0.5, float(rng.uniform(1, 3)), rng) - 1
+    return truth + 0.9 * left * damage + smoothed * (softer - truth) + shades * coarse
 
 
 def _other(image: Tensor, restored: Tensor, rng: Rng) -> Tensor:
@@ -75,7 +86,7 @@ def _spoilt(result: Tensor, rng: Rng) -> Tensor:
         moved = result.clamp(0, 1).roll((down, across), dims=(1, 2))
         return _by("jpeg", moved, rng, quality=(quality, quality)).roll((-down, -across), dims=(1, 2))
     if kind == "pattern":
-        return result + _pattern(*result.shape[1:], rng) * _even(rng, 0.7, 12) / 255
+        return result + _pattern(result.shape[1], result.shape[2], rng) * _even(rng, 0.7, 12) / 255
     noise = torch.from_numpy(rng.normal(0, 1, tuple(result.shape))).float()
     return result + noise * _even(rng, 0.7, 12) / 255
 

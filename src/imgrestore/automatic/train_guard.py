@@ -44,14 +44,14 @@ _SHRUNK, _DARK = (1, 1, 2, 3), 0.12
 
 _CERTAINLY = 0.9
 _BATCH = 48
-_BLURRED = 0.1
+_BLURRED = 0.08
 """Noise on the statistics in training, in standard deviations, so that few pictures are not learnt by heart."""
 
 _MEAN_OVER = 300
-_FAINT = 0.05
+_FAINT = 1.0
 """Added to mean squared errors before logarithms, in levels of 255 squared: less is no loss that anybody sees."""
 
-_HARM = 3.0
+_HARM = 0.5
 _OF_CELLS = 0.25
 """How much more a blend counts that is worse than the input, and how much errors of single cells count."""
 
@@ -139,11 +139,12 @@ def make_examples(
             if (made := damaged(picture, rng)) is None:
                 break
             image, truth, clean = made
-            for name, restored in attempts(image, networks, rng):
+            for name, restored in attempts(image, truth, networks, rng):
                 found.append(example(image, restored, truth))
                 kinds.append(name + " clean" * clean)
         _log.info("%d examples, the last from picture %d", len(found), number)
-    return Examples(*map(torch.stack, zip(*found, strict=True)), tuple(kinds))
+    statistics, errors = map(torch.stack, zip(*found, strict=True))
+    return Examples(statistics, errors, tuple(kinds))
 
 
 def blended(errors: Tensor, strength: Tensor | float) -> Tensor:
@@ -240,8 +241,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Train the guard that judges results.")
     parser.add_argument("weights", type=Path, metavar="WEIGHTS", help="the file to write")
     parser.add_argument("photos", type=Path, nargs="+", metavar="PHOTOS", help="folders of clean photos")
-    parser.add_argument("--each", type=int, default=4, help="times that each picture is damaged")
-    parser.add_argument("--steps", type=int, default=6000)
+    parser.add_argument("--each", type=int, default=3, help="times that each picture is damaged")
+    parser.add_argument("--steps", type=int, default=1200)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--data", default="", help="what the card says of the photos")
     args = parser.parse_args()

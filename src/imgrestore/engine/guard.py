@@ -33,7 +33,7 @@ REACH = (NEIGHBOURS + 2) * CELL + MARGIN
 _FURTHEST = 5.0
 """Deviations from the mean beyond which statistics count as so far."""
 
-_LEAST, _MOST = -0.1, 1.25
+_LEAST, _MOST = -0.1, 1.6
 """Range of a judgement before it is clipped, so that what the network is sure of is exactly 0 or 1."""
 
 _NOTABLE = 0.5
@@ -96,7 +96,7 @@ class Judge(nn.Module):
     mean: Tensor
     deviation: Tensor
 
-    def __init__(self, statistics: int, width: int = 48, dropout: float = 0.1) -> None:
+    def __init__(self, statistics: int, width: int = 48, dropout: float = 0.15) -> None:
         """Build with fresh numbers.
 
         Args:
@@ -119,7 +119,8 @@ class Judge(nn.Module):
     def forward(self, statistics: Tensor) -> Tensor:
         """Judge cells (..., F) as (...), from a little below 0 to a little above 1: beyond these it is sure."""
         even = ((statistics - self.mean) / self.deviation).clamp(-_FURTHEST, _FURTHEST)
-        return _LEAST + (_MOST - _LEAST) * self.layers(even)[..., 0].sigmoid()
+        told: Tensor = self.layers(even)[..., 0].sigmoid()
+        return _LEAST + (_MOST - _LEAST) * told
 
 
 @cache

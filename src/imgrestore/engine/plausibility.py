@@ -6,6 +6,8 @@ Levels are of 255. Means over a cell come first (:func:`moments`), so that those
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -27,6 +29,9 @@ _LARGEST_JUMP = 20.0
 _LAGS = ((0, 1), (1, 0), (1, 1), (0, 2), (2, 0), (0, 4), (4, 0))
 _FINE_LAGS = _LAGS[:5]
 _COLOUR_LAGS = ((0, 1), (1, 0), (0, 3), (3, 0))
+_MEASURED = [3, 2, 1, 4, 3, 2, 12, 4, 2, 1, len(_LAGS), len(_FINE_LAGS), len(_COLOUR_LAGS), 10, 16, 16]
+"""How many numbers each kind of moments has, in their order."""
+
 _FAR = (25.0, 60.0)
 """Levels by which a pixel must have changed to count as replaced."""
 
@@ -74,7 +79,7 @@ def moments(before: Tensor, after: Tensor) -> Tensor:
     maps += [_product(gone[0], *lag) for lag in _LAGS]
     maps += [_product(fine_old[0], *lag) for lag in _FINE_LAGS]
     maps += [_product(gone[1], *lag) + _product(gone[2], *lag) for lag in _COLOUR_LAGS]
-    means = torch.stack([each.mean(dim=-2) for each in maps]).unflatten(1, (-1, CELL)).mean(dim=2).T
+    means = torch.stack([each.mean(dim=-2) for each in maps]).view(len(maps), -1, CELL).mean(dim=2).T
     least = [_least(each) for each in (lone_old, lone_gone, _inner(fine_new)[0], fine_old[1], fine_old[2])]
     return torch.cat([means, *least, _jumps(old[0]), _jumps(new[0])], dim=1)
 
@@ -88,9 +93,10 @@ def described(means: Tensor) -> Tensor:
     Returns:
         (n, F).
     """
-    parts = means.split([3, 2, 1, 4, 3, 2, 12, 4, 2, 1, 7, 5, 4, 10, 16, 16], dim=1)
-    tint, (bright, power), size, slopes, grey, colour = parts[0], parts[1].unbind(1), parts[2], *parts[3:6]
-    bands, amounts, far, clipped, gone, fine_old, gone_colour, least, jumps, new_jumps = parts[6:]
+    parts: Sequence[Tensor] = torch.split(means, _MEASURED, dim=1)
+    tint, levels, size, slopes, grey, colour, bands, amounts, far, clipped = parts[:10]
+    gone, fine_old, gone_colour, least, jumps, new_jumps = parts[10:]
+    bright, power = levels.unbind(1)
     slope, slope2, slope_size, slope_energy = slopes.unbind(1)
     found = [tint.sign() * tint.abs().add(1).log(), _log(tint.abs()) - _log(grey[:, :1].sqrt())]
     found += [bright[:, None] / 255, _log((power - bright.square()).clamp_min(0).sqrt())[:, None]]
@@ -100,7 +106,7 @@ def described(means: Tensor) -> Tensor:
         (slope_energy / (slope * grey[:, 0] + _FAINT**2))[:, None],
         (slope2 / (slope.square() + _FAINT**2))[:, None],
     ]
-    for band in bands.split(6, dim=1):
+    for band in torch.split(bands, 6, dim=1):
         old, gone_, both = band[:, :2], band[:, 2:4], band[:, 4:]
         new = (old + gone_ + 2 * both).clamp_min(0)
         found += [_log(each.sqrt()) for each in (old, gone_, new)]
@@ -113,7 +119,7 @@ def described(means: Tensor) -> Tensor:
     found += [_log(amounts[:, 3:]) - _log(fine_new2.sqrt()), (far + 1e-3).log(), clipped]
     found += [gone / (grey[:, :1] + _FAINT**2), gone_colour / (colour[:, :1] + _FAINT**2)]
     found += [fine_old / (fine_old2 + _FAINT**2), least]
-    for first, second in zip(jumps.split(_BLOCK, dim=1), new_jumps.split(_BLOCK, dim=1), strict=True):
+    for first, second in zip(*(torch.split(each, _BLOCK, dim=1) for each in (jumps, new_jumps)), strict=True):
         for each in (first, second, second - first):
             found.append((each - each.mean(dim=1, keepdim=True)) / (first.mean(dim=1, keepdim=True) + _FAINT))
             found.append(found[-1].amax(dim=1, keepdim=True))
@@ -167,7 +173,7 @@ def _product(plane: Tensor, down: int, across: int) -> Tensor:
 
 def _least(plane: Tensor) -> Tensor:
     """Return of each cell the least and the middle amplitude of its blocks, as logarithms."""
-    blocks = _inner(plane).square().unflatten(1, (-1, CELL // _BLOCK, _BLOCK)).unflatten(0, (-1, _BLOCK))
+    blocks = _inner(plane).square().view(CELL // _BLOCK, _BLOCK, -1, CELL // _BLOCK, _BLOCK)
     ordered = _log(blocks.mean(dim=(1, 4)).sqrt()).permute(1, 0, 2).flatten(1).sort(dim=1).values
     return ordered[:, [1, ordered.shape[1] // 2]]
 
@@ -178,8 +184,8 @@ def _jumps(plane: Tensor) -> Tensor:
     across = (image[1:, 1:] - image[1:, :-1]).abs().clamp_max(_LARGEST_JUMP)
     down = (image[1:, 1:] - image[:-1, 1:]).abs().clamp_max(_LARGEST_JUMP)
     cells = CELL // _BLOCK
-    of_columns = across.unflatten(1, (-1, cells, _BLOCK)).mean(dim=(0, 2))
-    of_rows = down.unflatten(1, (-1, CELL)).unflatten(0, (cells, _BLOCK)).mean(dim=(0, 3)).T
+    of_columns = across.view(CELL, -1, cells, _BLOCK).mean(dim=(0, 2))
+    of_rows = down.view(cells, _BLOCK, -1, CELL).mean(dim=(0, 3)).T
     return torch.cat([of_columns, of_rows], dim=1)
 
 
