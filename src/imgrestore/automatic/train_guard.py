@@ -55,6 +55,10 @@ _HARM = 0.5
 _OF_CELLS = 0.25
 """How much more a blend counts that is worse than the input, and how much errors of single cells count."""
 
+_TRUST = 1.0
+"""Added to the last layer's bias after training. Of 0, 0.5, 1, … the least with which noisy pictures that were held out
+lose no more than 0.05 dB of what networks gain; more lets more harm pass."""
+
 _WORSE = 0.05
 """Decibels by which a result may be below its input before it counts as worse."""
 
@@ -205,6 +209,7 @@ def train(examples: Examples, held_out: Examples, steps: int, weights: Path, car
             mean.lerp_(value.detach(), share)
         if step % (steps // 4) == 0:
             _log.info("step %d of %d: loss %.4f", step, steps, _loss_of(average, held_out))
+    list(average.parameters())[-1].add_(_TRUST)
     scores = measure(average, held_out)
     kept = {**vars(card), "steps": steps, "scores": scores}
     save_weights(weights, average.state_dict(), Card(**kept))

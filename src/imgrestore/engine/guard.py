@@ -187,12 +187,13 @@ def measured(before: Iterable[Tensor], after: Iterable[Tensor], extent: tuple[in
     """
     height, width = extent
     windows = RowWindow(before), RowWindow(after)
-    columns = mirrored_places(range(-MARGIN, math.ceil(width / CELL) * CELL + MARGIN), width)
+    right = mirrored_places(range(width, math.ceil(width / CELL) * CELL + MARGIN), width)
+    left = mirrored_places(range(-MARGIN, 0), width)
     for top in range(0, height, CELL):
         rows = mirrored_places(range(top - MARGIN, top + CELL + MARGIN), height)
         first = int(rows.min())
-        held = (window.take(first, int(rows.max()) + 1) for window in windows)
-        yield moments(*(each[:, rows - first][:, :, columns].clamp(0, 1) for each in held))
+        held = (window.take(first, int(rows.max()) + 1)[:, rows - first] for window in windows)
+        yield moments(*(torch.cat([each[..., left], each, each[..., right]], dim=2).clamp(0, 1) for each in held))
 
 
 def described_around(means: Sequence[Tensor], at: int) -> Tensor:
