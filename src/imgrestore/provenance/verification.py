@@ -116,9 +116,11 @@ class Result:
             WeightsError: It was another one.
         """
         digest = self.stamp.parameters.get("guard_weights")  # before stamps told it, there was no guard
-        if digest not in (None, content_hash(guard_weights())):
+        if digest is None:
+            return False
+        if digest != content_hash(guard_weights()):
             raise WeightsError(f"{self.path}: was made with another guard than comes with this version")
-        return digest is not None
+        return True
 
     def model(self, given: str | None) -> Choice:
         """Return the model and the weights that made it.
