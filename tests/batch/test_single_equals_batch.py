@@ -41,6 +41,7 @@ CASES = {
     "--min-side": ["90"],
     "--crop": ["3,2,20,25"],
     "--strength": ["0.4"],
+    "--no-guard": [],
     "--format": ["tiff"],
     "--depth": ["8"],
     "--background": ["white"],
@@ -91,7 +92,7 @@ def folder(tmp_path_factory) -> Path:
 
 def plain(option: str) -> tuple[str, ...]:
     """Return the arguments that an option is added to: a network where that is what it is about."""
-    network = option in ("--strength", "--tile", "--memory", "--precision", "--crop")
+    network = option in ("--strength", "--no-guard", "--tile", "--memory", "--precision", "--crop")
     return ("--model", "resnet-denoise", "--precision", "fp32") if network else ("--model", "bicubic")
 
 
