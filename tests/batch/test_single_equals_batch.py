@@ -43,6 +43,7 @@ CASES = {
     "--strength": ["0.4"],
     "--only": ["colour"],
     "--wrap": ["x"],
+    "--no-guard": [],
     "--format": ["tiff"],
     "--depth": ["8"],
     "--background": ["white"],
@@ -93,7 +94,8 @@ def folder(tmp_path_factory) -> Path:
 
 def plain(option: str) -> tuple[str, ...]:
     """Return the arguments that an option is added to: a network where that is what it is about."""
-    network = option in ("--strength", "--only", "--wrap", "--tile", "--memory", "--precision", "--crop")
+    about_networks = ("--strength", "--only", "--wrap", "--no-guard", "--tile", "--memory", "--precision", "--crop")
+    network = option in about_networks
     return ("--model", "resnet-denoise", "--precision", "fp32") if network else ("--model", "bicubic")
 
 

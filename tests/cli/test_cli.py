@@ -233,6 +233,20 @@ def test_lists_and_facts() -> None:
     assert "libvips" in invoke("doctor")[1]
 
 
+def test_what_was_held_back_is_told(photo_folder: Path, tmp_path: Path) -> None:
+    def told(name: str, *options: str) -> dict[str, Any]:
+        code, stdout, stderr = invoke(
+            "restore", photo_folder / "0.png", "-o", tmp_path / name, "--model", "unsharp", "--json", *options
+        )
+        assert code == 0, stderr
+        return json.loads(stdout)
+
+    held, bare = told("held.png"), told("bare.png", "--no-guard")
+    assert 0 < held["guard"]["share"] <= 1 and 0 <= held["guard"]["strength"] < 1
+    assert bare["guard"] is None and bare["settings"]["guard"] is False and not bare["warnings"]
+    assert told("larger.png", "--model", "bicubic", "--scale", "2")["guard"] is None
+
+
 def test_shipped_weights_are_those_listed() -> None:
     code, stdout, _ = invoke("models", "verify")
     assert code == 0 and stdout.count("ok resnet-sr-x") == 2

@@ -95,7 +95,8 @@ def test_what_the_rooms_below_take_has_the_same_defaults() -> None:
     assert (plain.reading, plain.saving) == (ReadOptions(), SaveOptions())
     assert (plain.conversion, plain.target) == (Conversion(), Target())
     own = {field.name: field.default for field in dataclasses.fields(Restorer)}
-    assert plain.computing == {"device": "auto"} | {name: own[name] for name in ("strength", "precision")}
+    asked = {"device": "auto", "guard": True}
+    assert plain.computing == asked | {name: own[name] for name in ("strength", "precision")}
     assert {name for name, setting in known(plain).items() if setting.engine} <= set(own)
 
 
@@ -187,7 +188,7 @@ def test_options_say_what_settings_say() -> None:
     options = {option.name: option for option in typer.main.get_command(app).commands["restore"].params}  # type: ignore[attr-defined]
     for name, setting in known(Settings).items():
         usual = getattr(Settings, name)
-        option = options["no_stamp" if name == "stamp" else name]
+        option = options[f"no_{name}" if usual is True else name]
         assert option.help == setting.help
         assert option.default == (
             None if usual is None else False if setting.kind.stated is bool else setting.kind.stated(usual)
@@ -205,7 +206,7 @@ def test_the_document_says_what_settings_say() -> None:
         if setting.where(in_use()) != setting.where(in_use(device="cuda")):
             where = ", but not in `fp32` on a CPU"
         what = {Decides.PIXELS: "pixels", Decides.ROUNDING: "rounding", Decides.FILE: "file", Decides.NOTHING: "–"}
-        option = f"`--{'no-stamp' if usual is True else name.replace('_', '-')}`"
+        option = f"`--{f'no-{name}' if usual is True else name.replace('_', '-')}`"
         default = "" if usual is None or usual is True or usual is False else f"{usual}"
         assert f"| {option} | `{name}` | {default} | {what[setting.decides]}{where} |\n" in text, name
 

@@ -188,3 +188,22 @@ def test_weights_of_ones_own(here: Path) -> None:
     shutil.move("own.safetensors", "renamed.safetensors")
     code, stdout, _ = run("verify", "out.png", "--input", "a.png", "--model", "renamed.safetensors")
     assert code == 0 and "identical" in stdout
+
+
+def test_what_was_held_back_is_made_again_and_what_was_made_before_there_was_a_guard(here: Path) -> None:
+    unsharp = ["--model", "unsharp", "--precision", "fp32"]
+    assert run("restore", "a.png", "-o", "held.png", *unsharp)[0] == 0
+    assert run("restore", "a.png", "-o", "bare.png", *unsharp, "--no-guard")[0] == 0
+    held, bare = (open_image(Path(name)) for name in ("held.png", "bare.png"))
+    assert not np.array_equal(held.read().pixels, bare.read().pixels)
+    stamps = [Stamp.out_of(each.header.metadata.xmp) for each in (held, bare)]
+    assert all(stamp is not None for stamp in stamps)
+    held_stamp, bare_stamp = (stamp.parameters for stamp in stamps if stamp is not None)
+    assert len(held_stamp["guard_weights"]) == 64 and bare_stamp["guard"] is False and "guard_weights" not in bare_stamp
+    restamped(Path("bare.png"), guard=None)
+    for name in ("held.png", "bare.png"):
+        code, stdout, said = run("verify", name, "--input", "a.png")
+        assert code == 0 and f"{name}: identical" in stdout, said
+    restamped(Path("held.png"), guard_weights="ab")
+    code, _, said = run("verify", "held.png", "--input", "a.png")
+    assert code == 1 and "was made with another guard" in said

@@ -57,6 +57,7 @@ class Options(Wishes, total=False):
         strength: 0 (unrestored) to 1 (as the model gives it).
         only: ``"brightness"`` or ``"colour"`` restores only that; all by default.
         wrap: ``"x"``, ``"y"`` or ``"both"``: along these axes the image goes on at its other side, as a texture does.
+        guard: Whether a result is held back where it is not plausible.
         device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"cuda:N"``.
         precision: ``"auto"``, ``"fp32"``, ``"bf16"`` or ``"fp16"``.
         tile: Side of a tile in input pixels, or its height and width; chosen from ``memory`` by default.
@@ -66,6 +67,7 @@ class Options(Wishes, total=False):
     strength: float
     only: str | None
     wrap: str | None
+    guard: bool
     device: str
     precision: Precision
     tile: int | tuple[int, int] | None

@@ -14,6 +14,7 @@ from imgrestore.api.wording import in_python, reword
 from imgrestore.automatic.treatment import examine
 from imgrestore.codecs.forms import File, Source, given_back, is_one, is_pillow, name_of, opened, sources
 from imgrestore.codecs.reading.pillow import check_holds
+from imgrestore.engine.guard import HeldBack
 from imgrestore.engine.prepare import prepare
 from imgrestore.engine.problems import as_problem
 from imgrestore.engine.restorer import Restorer as Engine
@@ -147,6 +148,7 @@ class Restorer:
         for source in sources(given):
             engine, said = self._engine_for(source, name, settings)
             engine.notices.clear()
+            engine.held = HeldBack()
             stream = opened(source, name, settings.reading)
             header = stream.header
             if is_pillow(given):
@@ -154,7 +156,7 @@ class Restorer:
             size = asked.size_of(header, engine.enlargement)
             restored = engine.stream(stream, size, settings.crop, settings.conversion)
             results.append(Image.of(restored.read()))
-            notices += [*restored.notices, *engine.notices]
+            notices += [*restored.notices, *engine.notices, *engine.held.notices]
             found.append(said)
         told = "; ".join(dict.fromkeys(filter(None, found)))
         return Restored(given, given_back(given, results), None, tuple(dict.fromkeys(notices)), told)

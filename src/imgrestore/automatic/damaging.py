@@ -39,6 +39,7 @@ class Damaged:
         image: (1, 3, H, W) in [0, 1].
         measures: True values of :data:`.MEASURES`; those that nothing can be said of are missing.
         chances: Likewise of :data:`.CHANCES`, from 0 to 1: damage that nobody would see counts in part.
+        moved: By how many pixels the image lies lower and further right than the clean picture, wrapped around.
     """
 
     def __init__(self, image: Tensor, rng: Rng) -> None:
@@ -46,6 +47,7 @@ class Damaged:
         self.image, self._rng = image[None], rng
         self.measures: dict[str, float] = {}
         self.chances: dict[str, float] = dict.fromkeys(CHANCES, 0.0)
+        self.moved = (0, 0)
         for conditional in ("shifted", "twice"):
             del self.chances[conditional]
 
@@ -159,7 +161,8 @@ class Damaged:
         quality = int(self._rng.integers(30, 80) if twice else self._rng.integers(8, 99))
         self._by("jpeg", quality=(quality, quality), subsampling="random")
         offset = self._rng.integers(0, 8, 2) if shifted else np.zeros(2, np.int64)
-        self.image = self.image.roll((int(offset[0]), int(offset[1])), dims=(2, 3))
+        self.moved = int(offset[0]), int(offset[1])
+        self.image = self.image.roll(self.moved, dims=(2, 3))
         if twice:
             second = int(self._rng.integers(55, 96))
             quality = min(quality, second)

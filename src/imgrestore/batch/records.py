@@ -34,6 +34,7 @@ class Record:
         tile: Height and width of the tiles in input pixels, or None if there were none.
         settings: What decides the result: as it was computed, or, if it was not, as was asked for; None if nothing is.
         seconds: Wall-clock seconds.
+        guard: What was held back, see :class:`imgrestore.engine.guard.HeldBack`, or None if nothing was judged.
         found: What was estimated of its damage, or None if that was not asked.
         did: Tasks of the models that treated it, or None if that was not asked.
         forecast: What it will take, see :class:`imgrestore.batch.calibration.Forecast`, or None if it is not planned.
@@ -59,6 +60,7 @@ class Record:
     tile: tuple[int, int] | None = None
     settings: dict[str, Any] | None = None
     seconds: float = 0.0
+    guard: dict[str, float] | None = None
     found: dict[str, object] | None = None
     did: tuple[str, ...] | None = None
     forecast: dict[str, object] | None = None
@@ -92,10 +94,10 @@ def done(job: Job, label: str | None) -> Record:
     )
 
 
-def computed(job: Job, label: str | None, used: Settings) -> Record:
-    """Return the record of an input that was restored with these settings."""
+def computed(job: Job, label: str | None, used: Settings, held: dict[str, float] | None) -> Record:
+    """Return the record of an input that was restored with these settings, and of which this was held back."""
     how: dict[str, Any] = {"device": used.device, "precision": used.precision, "tile": used.tile}
-    return replace(done(job, label), **how, settings=_deciding(used))
+    return replace(done(job, label), **how, settings=_deciding(used), guard=held)
 
 
 def copied(job: Job) -> Record:

@@ -24,14 +24,24 @@ from imgrestore.batch.records import Record, computed, copied, failed, left, tre
 from imgrestore.codecs import open_image, write_image
 from imgrestore.codecs.reading.refusals import reading
 from imgrestore.engine.allocation import return_freed_memory
+from imgrestore.engine.guard import HeldBack
 from imgrestore.engine.problems import as_problem
 from imgrestore.engine.restorer import Restorer
 from imgrestore.errors import OutputError
-from imgrestore.files import open_bytes, refuse_existing, remove_leftovers, replacing, unfinished, writing_to_stdout
+from imgrestore.files import (
+    content_hash,
+    open_bytes,
+    refuse_existing,
+    remove_leftovers,
+    replacing,
+    unfinished,
+    writing_to_stdout,
+)
 from imgrestore.image import ImageStream
 from imgrestore.provenance.setting import Decides
 from imgrestore.provenance.settings import Settings
 from imgrestore.provenance.stamp import Stamp, carried
+from imgrestore.weights.cards import guard_weights
 
 _PIECE = 2**20
 
@@ -107,8 +117,10 @@ def _ended(
         return treated(record, method.treatment, method.said) if method is not None else record
     seconds = _since(began)
     unwritten = noted(partial(ledger.done, job, attempt, seconds)) if ledger is not None and attempt is not None else ()
-    used = _used(job, method.restorer) if method.restorer is not None else None
-    record = computed(job, method.name, used) if used is not None else copied(job)
+    record = copied(job)
+    if method.restorer is not None:
+        held = method.restorer.held.table() if method.restorer.guard else None
+        record = computed(job, method.name, _used(job, method.restorer), held)
     record = replace(record, seconds=seconds, warnings=tuple(dict.fromkeys((*warnings, *unwritten))))
     return treated(record, method.treatment, method.said)
 
@@ -176,6 +188,7 @@ def _compute(
 ) -> list[str]:
     """Write the restored image to ``path``."""
     restorer.notices.clear()
+    restorer.held = HeldBack()
     asked = job.settings
     source = open_image(job.data, job.name, asked.reading)
     restored = restorer.stream(source, asked.size, asked.crop, asked.conversion)
@@ -183,12 +196,13 @@ def _compute(
     carries, notes = carried(restored.header.metadata, stamp, strip=asked.strip_metadata, largest=job.form.largest_xmp)
     shown = ImageStream(replace(restored.header, metadata=carries), restored.bands).counted(advance)
     lost = write_image(shown, path, job.form, asked.saving)
-    return [*restored.notices, *notes, *lost, *restorer.notices]
+    return [*restored.notices, *notes, *lost, *restorer.notices, *restorer.held.notices]
 
 
 def _stamp(job: Job, restorer: Restorer, maker: Stamp, digest: str | None) -> Stamp:
     """Return what the result of an input of this SHA-256 says of how it was made."""
     facts = {"precision_asked": job.settings.precision, "edge": restorer.edge}
+    facts |= {"guard_weights": content_hash(guard_weights())} if restorer.guard else {}
     facts |= {"input": digest} if digest is not None else {}
     return replace(maker, parameters=facts | _used(job, restorer).deciding(Decides.PIXELS, Decides.ROUNDING))
 

@@ -115,7 +115,7 @@ def evaluate(
     requirements = [Requirement.parse(text, metrics, measured) for text in require or []]
     checks = [(each, method) for each in requirements for method in each.checked(list(choices))]
 
-    settings = Settings.of(device=device, precision=precision, tile=tile, memory=memory)
+    settings = Settings.of(device=device, precision=precision, tile=tile, memory=memory, guard=False)
 
     def ready(choice: Choice, **changes: object) -> Restorer:
         return prepare(choice, **(settings.computing | changes))

@@ -17,7 +17,7 @@ from imgrestore.errors import WeightsError
 from imgrestore.files import content_hash
 from imgrestore.parts import registry
 from imgrestore.parts.plugins import PACKAGE, Source
-from imgrestore.weights.cards import Card, estimator_weights, read_card, shipped, weights_folder
+from imgrestore.weights.cards import Card, estimator_weights, guard_weights, read_card, shipped, weights_folder
 from imgrestore.weights.catalogue import DEFAULT_MODELS, find
 
 app = typer.Typer(help="What models there are.", no_args_is_help=True, rich_markup_mode=None, cls=Commands)
@@ -118,6 +118,7 @@ def info(name: Annotated[str, typer.Argument(help="A model, or a .safetensors fi
 def verify() -> None:
     """Check every shipped weights file: hash, card, shapes, finite numbers."""
     from imgrestore.automatic.estimator import estimator
+    from imgrestore.engine.guard import judge
     from imgrestore.weights.storage import load_weights
 
     listed = _listed_sums()
@@ -125,11 +126,12 @@ def verify() -> None:
         if not (weights_folder() / name).is_file():
             missing = f"{weights_folder() / name}: is missing, but SHA256SUMS lists it"
             raise WeightsError(missing, hint="install imgrestore again")
-    for path in [*shipped().values(), estimator_weights()]:
+    loaders = dict.fromkeys(shipped().values(), load_weights)
+    for path, load in (loaders | {estimator_weights(): estimator, guard_weights(): judge}).items():
         name, found = path.relative_to(weights_folder()).as_posix(), content_hash(path)
         if listed.get(name) != found:
             raise WeightsError(f"{path}: its SHA-256 is not the one in SHA256SUMS", hint="install imgrestore again")
-        estimator(path) if path == estimator_weights() else load_weights(path)
+        load(path)
         console.result(f"ok {name} {found}")
 
 

@@ -2,8 +2,8 @@
 
 Rows stream from the source through a pipeline of steps that each hold only the rows they still need::
 
-    decoded rows ─ colour ─ extended under transparency ─ network, tile by tile ─ resampled ─ strength ─┐
-                 └ alpha ─ resampled ───────────────────────────────────────────────────────────────────┴ encoded rows
+    decoded rows ─ colour ─ extended under transparency ─ network, tile by tile ─ guard ─ resampled ─ strength ─┐
+                 └ alpha ─ resampled ───────────────────────────────────────────────────────────── encoded rows ┘
 
 Tiles travel to the device; the rows stay on the host. A tile that fails for lack of memory is halved; a tile with NaN
 or infinity is computed again in float32; a tile that cannot be saved fails the image.
@@ -21,7 +21,9 @@ from torch import Tensor
 
 from imgrestore.engine.blocks import blended_rows
 from imgrestore.engine.devices import Precision, choose_precision, is_out_of_memory
+from imgrestore.engine.guard import REACH, HeldBack, guarded, judge
 from imgrestore.engine.network import Network
+from imgrestore.engine.plausibility import CELL
 from imgrestore.errors import ComputeError, UsageError
 from imgrestore.image import Header, Image, ImageStream, Pixels, resized, scaled_size
 from imgrestore.image.color import EXTENSION_REACH, extend_under_transparency, luma
@@ -32,6 +34,7 @@ from imgrestore.image.resampling import resize_rows
 from imgrestore.image.rows import RowWindow, mirrored, rebanded, repeated, with_context, without_edges
 from imgrestore.image.tensors import cropped, from_tensor, to_tensor
 from imgrestore.models.contract import RestorationModel
+from imgrestore.weights.cards import guard_weights
 
 DEFAULT_MEMORY = 2**30
 """Budget for the engine's own buffers when the user names none, in bytes."""
@@ -64,6 +67,9 @@ class Restorer:
         memory: Budget for tiles and rows in bytes.
         strength: 0 gives the unrestored image (resampled if need be), 1 the model's result, between them a blend.
         only: ``"brightness"`` or ``"colour"`` takes from the model's result only its luma, or all but its luma.
+        guard: Whether results are held back where they are not plausible, see :mod:`.guard`. Results that are larger
+            than their input, those of resamplers and those of models of fixed size, which make an image anew to show
+            what a paper's system does, are not judged.
         bf16_loss_db: PSNR that bfloat16 costs the model, as measured, or None.
         wrap: ``"x"``, ``"y"`` or ``"both"``: along these axes images go on at their other side, as textures do that lie
             side by side.
@@ -72,6 +78,7 @@ class Restorer:
             every pixel is then restored at 16 places of a block, which averages out the pattern that such networks
             repeat from block to block (cycle spinning, R. R. Coifman, D. L. Donoho, 1995).
         notices: What happened that a person should know; cleared by nobody but the caller.
+        held: What was held back of the image that was restored last.
     """
 
     model: RestorationModel
@@ -83,10 +90,12 @@ class Restorer:
     strength: float = 1.0
     only: str | None = None
     wrap: str | None = None
+    guard: bool = False
     bf16_loss_db: float | None = None
     edge: int | None = None
     overlap: int | None = None
     notices: list[str] = field(default_factory=list)
+    held: HeldBack = field(default_factory=HeldBack)
 
     def __post_init__(self) -> None:
         """Bring the network to its device and precision."""
@@ -95,6 +104,7 @@ class Restorer:
         smallest = self.tile if isinstance(self.tile, int) else min(self.tile or (1,))
         if smallest < 1:
             raise UsageError(f"tile must be at least 1 pixel, got {smallest}")
+        self.guard = self.guard and self.model.scale == 1 and self.model.resampler is None and self.model.exact
         self.edge = self.model.edge if self.edge is None else self.edge
         self.precision = choose_precision(self.precision, self.device, self.bf16_loss_db)
         self._network = Network(self.model, self.device, self.precision, self.notices)
@@ -199,7 +209,7 @@ class Restorer:
         if self.model.resampler is not None:
             rows = resize_rows(ours, extent, target, self.model.resampler)
         else:
-            rows = self._network_rows(ours, *extent, wanted)
+            rows = (self._guarded_rows if self.guard else self._network_rows)(ours, *extent, wanted)
             natural = (round(extent[0] * self.model.scale), round(extent[1] * self.model.scale))
             rows = resize_rows(rows, natural, target) if natural != target else rows
         if base is None:
@@ -212,6 +222,14 @@ class Restorer:
                 of_luma = luma(change).expand_as(change)
                 change = of_luma if self.only == "brightness" else change - of_luma
             yield original + self.strength * change
+
+    def _guarded_rows(
+        self, bands: Iterator[Tensor], height: int, width: int, wanted: Region | None
+    ) -> Iterator[Tensor]:
+        self.held = HeldBack()
+        before, given = itertools.tee(bands)
+        after = self._network_rows(given, height, width, wanted and wanted.source(1, 1, REACH))
+        yield from guarded(before, after, (height, width), judge(guard_weights()), self.held, wanted)
 
     def _network_rows(
         self, bands: Iterator[Tensor], height: int, width: int, wanted: Region | None
@@ -328,6 +346,7 @@ class Restorer:
         """
         square = self.model.multiple_of
         reach = self._aligned(max(self.model.halo, self.model.native_size or 0)) + square + _RESAMPLING_REACH
+        reach += REACH if self.guard else 0
         before = (math.ceil(max(0, reach / side - 1) / square) * square + 1 for side in (width, height))
         across, down = (2 * copies + 1 for copies in before)
         return across if self.wrap in ("x", "both") else 1, down if self.wrap in ("y", "both") else 1
@@ -339,4 +358,5 @@ class Restorer:
         """Estimate the memory that tiles of this size and the bands they make need."""
         context = 2 * self.model.halo
         bands = 12 * (width + 2 * (self.edge or 0)) * (2 * (rows + context) + 2 * rows * self.model.scale**2)
-        return int((rows + context) * (columns + context) * self.model.activation_bytes + bands)
+        judged = 2 * 12 * width * (REACH + CELL) if self.guard else 0
+        return int((rows + context) * (columns + context) * self.model.activation_bytes + bands + judged)

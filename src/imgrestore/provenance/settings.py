@@ -112,6 +112,12 @@ class Settings:
             engine=True,
         ),
     )
+    guard: bool = field(
+        default=True,
+        metadata=about(
+            "Take results as they are, even where they are not plausible.", Decides.PIXELS, values.FLAG, engine=True
+        ),
+    )
     format: str | None = field(
         default=None, metadata=about("png, jpeg, tiff or webp.", Decides.PIXELS, values.TEXT, settled=True)
     )

@@ -18,6 +18,7 @@ from imgrestore.files import content_hash
 from imgrestore.image import Header, ImageStream, resized
 from imgrestore.provenance.settings import Settings
 from imgrestore.provenance.stamp import Stamp
+from imgrestore.weights.cards import guard_weights
 from imgrestore.weights.catalogue import Choice, choose
 
 _WIDEST_EDGE = 1024
@@ -107,6 +108,20 @@ class Result:
             raise InputError(f"{self.path}: its stamp makes no sense (edge {edge})", hint="it was changed")
         return edge
 
+    @property
+    def guard(self) -> bool:
+        """Whether it was held back where it was not plausible, by the guard that is here.
+
+        Raises:
+            WeightsError: It was another one.
+        """
+        digest = self.stamp.parameters.get("guard_weights")  # before stamps told it, there was no guard
+        if digest is None:
+            return False
+        if digest != content_hash(guard_weights()):
+            raise WeightsError(f"{self.path}: was made with another guard than comes with this version")
+        return True
+
     def model(self, given: str | None) -> Choice:
         """Return the model and the weights that made it.
 
@@ -169,7 +184,7 @@ def verify(
     own = own or Settings()
     choice = result.model(model)
     here = "cpu" if own.device == "auto" and result.settings.device == "cpu" else own.device
-    settings = replace(result.settings, device=here, memory=own.memory, max_pixels=own.max_pixels)
+    settings = replace(result.settings, guard=result.guard, device=here, memory=own.memory, max_pixels=own.max_pixels)
     data = settled(original, str(original))  # a pipe is read once, and its content is hashed below
     source = open_image(data, str(original), settings.reading)
     _check_original(result, original, source.header)

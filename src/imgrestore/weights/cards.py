@@ -166,6 +166,11 @@ def estimator_weights() -> Path:
     return weights_folder() / "automatic" / "estimator.safetensors"
 
 
+def guard_weights() -> Path:
+    """Return the weights of the network that judges results; they restore nothing."""
+    return weights_folder() / "automatic" / "guard.safetensors"
+
+
 def comes_with_package(weights: Path) -> bool:
     """Return whether a weights file is one of the shipped ones, which stay what their checksums say."""
     return weights.resolve().is_relative_to(weights_folder().resolve())
