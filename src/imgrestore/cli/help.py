@@ -53,7 +53,7 @@ EXAMPLES = {
 GROUPS = {
     "restore": {
         "Photos": "inputs recursive glob files_from zero",
-        "What is done": "task model strength only wrap",
+        "What is done": "task model strength only wrap no_guard",
         "Size": "scale width height max_side min_side crop",
         "Results": "output name format depth background quality subsampling lossless",
         "Metadata": "strip_metadata preserve_times no_stamp",

@@ -20,18 +20,19 @@ import torch
 from torch import Tensor
 
 from imgrestore.engine.blocks import blended_rows
-from imgrestore.engine.devices import Precision, choose_precision, is_out_of_memory
+from imgrestore.engine.devices import Precision, choose_precision
 from imgrestore.engine.guard import REACH, HeldBack, guarded, judge
 from imgrestore.engine.network import Network
 from imgrestore.engine.plausibility import CELL
-from imgrestore.errors import ComputeError, UsageError
+from imgrestore.engine.tiles import SMALLEST_TILE, aligned, exact_rows
+from imgrestore.errors import UsageError
 from imgrestore.image import Header, Image, ImageStream, Pixels, resized, scaled_size
 from imgrestore.image.color import EXTENSION_REACH, extend_under_transparency, luma
 from imgrestore.image.conversion import Colour, Conversion
-from imgrestore.image.regions import Region, Span, exact_span, exact_spans
+from imgrestore.image.regions import Region
 from imgrestore.image.repetition import repeated_image
 from imgrestore.image.resampling import resize_rows
-from imgrestore.image.rows import RowWindow, mirrored, rebanded, repeated, with_context, without_edges
+from imgrestore.image.rows import RowWindow, mirrored, rebanded, with_context, without_edges
 from imgrestore.image.tensors import cropped, from_tensor, to_tensor
 from imgrestore.models.contract import RestorationModel
 from imgrestore.weights.cards import guard_weights
@@ -43,16 +44,8 @@ _LARGEST_TILE, _LARGEST_ENLARGED_TILE = (1024, 1024), (256, 1024)
 """Larger tiles lose less to their context; but where results are larger than they, more than this costs more than the
 context does, in memory and in time."""
 
-_SMALLEST_TILE = 16
-
 _RESAMPLING_REACH = 4
 """Input pixels on either side that the widest kernel and the skip of a network reach, when enlarging."""
-
-_ONE_KERNEL_PIXELS = 10_241
-"""Torch on the CPU convolves inputs of up to 20,480 numbers by another kernel than larger ones, and the sums of the two
-round differently. Tiles with fewer pixels than this are computed as a batch of copies, so that one kernel does them all
-and small tiles equal large ones bit for bit (any layer that has two numbers or more for each pixel of the tile)."""
-
 
 @dataclass
 class Restorer:
@@ -238,69 +231,14 @@ class Restorer:
             shared = (self.model.native_size or 0) * 3 // 4 if self.overlap is None else self.overlap
             yield from blended_rows(self.model, self._network, RowWindow(bands), (height, width), shared, wanted)
         elif not self.edge:
-            yield from self._exact_rows(RowWindow(bands), height, width, self.choose_tile(width), wanted)
+            yield from exact_rows(self._network, RowWindow(bands), (height, width), self.choose_tile(width), wanted)
         else:
             larger = RowWindow(mirrored(bands, height, width, self.edge))
             wanted = wanted and replace(wanted, left=wanted.left + self.edge, top=wanted.top + self.edge)
-            rows = self._exact_rows(
-                larger, height + 2 * self.edge, width + 2 * self.edge, self.choose_tile(width), wanted
-            )
+            extent = height + 2 * self.edge, width + 2 * self.edge
+            rows = exact_rows(self._network, larger, extent, self.choose_tile(width), wanted)
             beyond, inside = (round(side * self.model.scale) for side in (self.edge, width))
             yield from without_edges(rows, beyond, round(height * self.model.scale), inside)
-
-    def _exact_rows(
-        self, source: RowWindow, height: int, width: int, tile: tuple[int, int], wanted: Region | None
-    ) -> Iterator[Tensor]:
-        """Run the network on tiles with their context and keep what the context cannot spoil."""
-        halo, padded_height, padded_width = (self._aligned(side) for side in (self.model.halo, height, width))
-        rows, columns = tile
-        top = 0
-        while top < height:
-            row = exact_span(top, padded_height, rows, halo)
-            strip = repeated(
-                source.take(row.start, min(row.stop, height)), row.stop - max(height, row.start), padded_width - width
-            )
-            try:
-                canvas = self._canvas(row, padded_width)
-                for column in exact_spans(padded_width, columns, halo):
-                    if wanted is None or wanted.meets(row, column):
-                        self._put_tile(canvas, strip, row, column)
-            except RuntimeError as error:
-                if not is_out_of_memory(error):
-                    raise
-                if max(rows, columns) <= max(_SMALLEST_TILE, self.model.multiple_of):
-                    raise ComputeError(
-                        f"out of memory even with tiles of {rows}x{columns} pixels",
-                        hint="close other programs" + ", or use --device cpu" * (self.device.type != "cpu"),
-                    ) from None
-                rows, columns = (self._aligned(max(_SMALLEST_TILE, side // 2)) for side in (rows, columns))
-                self.notices.append(f"out of memory: tiles halved to {rows}x{columns} pixels")
-                continue
-            kept = round((min(row.keep_stop, height) - top) * self.model.scale)
-            yield canvas[:, :kept, : round(width * self.model.scale)]
-            del canvas  # before the next one is made
-            top = row.keep_stop
-
-    def _canvas(self, row: Span, width: int) -> Tensor:
-        height = round((row.keep_stop - row.keep_start) * self.model.scale)
-        return torch.zeros(3, height, round(width * self.model.scale))
-
-    def _put_tile(self, canvas: Tensor, strip: Tensor, row: Span, column: Span) -> None:
-        """Compute the tile where ``row`` and ``column`` cross and put what it keeps of it on the rows' canvas."""
-        scale = self.model.scale
-        restored = self._run(strip[:, :, column.start : column.stop])
-        top = round((row.keep_start - row.start) * scale)
-        left = round((column.keep_start - column.start) * scale)
-        height = round((row.keep_stop - row.keep_start) * scale)
-        width = round((column.keep_stop - column.keep_start) * scale)
-        kept = restored[:, top : top + height, left : left + width]
-        start = round(column.keep_start * scale)
-        canvas[:, :, start : start + width] = kept
-
-    def _run(self, tile: Tensor) -> Tensor:
-        """Compute one tile (3, h, w)."""
-        copies = math.ceil(_ONE_KERNEL_PIXELS / (tile.shape[-1] * tile.shape[-2])) if self.device.type == "cpu" else 1
-        return self._network(tile.expand(copies, -1, -1, -1))[0]
 
     def choose_tile(self, width: int) -> tuple[int, int]:
         """Return the height and width of a tile in input pixels that keeps the budget for an image of this width.
@@ -312,7 +250,7 @@ class Restorer:
         """
         largest = _LARGEST_TILE if self.model.scale == 1 else _LARGEST_ENLARGED_TILE
         rows, columns = (self.tile, self.tile) if isinstance(self.tile, int) else self.tile or largest
-        while self.tile is None and self._bytes(rows, columns, width) > self.memory and rows > _SMALLEST_TILE:
+        while self.tile is None and self._bytes(rows, columns, width) > self.memory and rows > SMALLEST_TILE:
             rows, columns = (rows, columns // 2) if columns > rows else (rows // 2, columns)
         needed = self._bytes(rows, columns, width)
         if self.tile is None and needed > self.memory:
@@ -320,7 +258,7 @@ class Restorer:
                 f"a memory budget of {self.memory / 2**20:.0f}M is too small for an image {width} pixels wide",
                 hint=f"--memory {math.ceil(needed / 2**20)}M would do for {type(self.model).__name__}",
             )
-        return self._aligned(rows), self._aligned(columns)
+        return aligned(self.model, rows), aligned(self.model, columns)
 
     def tile_in_use(self, width: int) -> tuple[int, int] | None:
         """Return the height and width of the tiles of an image of this width; None if the model needs no tiles."""
@@ -335,9 +273,9 @@ class Restorer:
         Raises:
             UsageError: Not even the smallest tile fits into the budget.
         """
-        rows, columns = self.tile_in_use(width) or (_SMALLEST_TILE, 0)
+        rows, columns = self.tile_in_use(width) or (SMALLEST_TILE, 0)
         width *= self._copies(width, height)[0]
-        return self._bytes(min(rows, self._aligned(height)), min(columns, self._aligned(width)), width)
+        return self._bytes(min(rows, aligned(self.model, height)), min(columns, aligned(self.model, width)), width)
 
     def _copies(self, width: int, height: int) -> tuple[int, int]:
         """Return how often an image stands side by side, and below itself, for its middle copy to see nothing else.
@@ -345,14 +283,11 @@ class Restorer:
         It begins where the middle one of three does among the pixels that a network folds into one.
         """
         square = self.model.multiple_of
-        reach = self._aligned(max(self.model.halo, self.model.native_size or 0)) + square + _RESAMPLING_REACH
+        reach = aligned(self.model, max(self.model.halo, self.model.native_size or 0)) + square + _RESAMPLING_REACH
         reach += REACH if self.guard else 0
         before = (math.ceil(max(0, reach / side - 1) / square) * square + 1 for side in (width, height))
         across, down = (2 * copies + 1 for copies in before)
         return across if self.wrap in ("x", "both") else 1, down if self.wrap in ("y", "both") else 1
-
-    def _aligned(self, side: int) -> int:
-        return math.ceil(side / self.model.multiple_of) * self.model.multiple_of
 
     def _bytes(self, rows: int, columns: int, width: int) -> int:
         """Estimate the memory that tiles of this size and the bands they make need."""
