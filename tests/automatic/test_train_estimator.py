@@ -10,10 +10,11 @@ from PIL import Image as PillowImage
 from test_diagnosis import clean
 
 from imgrestore.automatic import train_estimator
-from imgrestore.automatic.clean_tiles import SIDE, TILES, clean_tiles, pebbles, stars, tiling
+from imgrestore.automatic.clean_tiles import SIDE, TILES, clean_tiles
 from imgrestore.automatic.damaging import Damaged
 from imgrestore.automatic.estimator import CHANCES, MEASURES, estimator
 from imgrestore.automatic.statistics import statistics
+from imgrestore.drawing.textures import pebbles, stars, tiling
 from imgrestore.weights.cards import read_card
 
 
@@ -66,8 +67,8 @@ def test_statistics_see_where_blocks_begin() -> None:
 @pytest.mark.parametrize("texture", [tiling, pebbles, stars])
 def test_textures_are_sharp_and_of_one_size(texture) -> None:
     picture = clean(96, 192)
-    drawn = [texture(picture, np.random.default_rng(seed)) for seed in (0, 0, 1)]
-    assert {each.shape for each in drawn} == {(SIDE, TILES * SIDE, 3)}
+    drawn = [texture(np.random.default_rng(seed), picture, 60, 200) for seed in (0, 0, 1)]
+    assert {each.shape for each in drawn} == {(60, 200, 3)}
     assert np.array_equal(drawn[0], drawn[1]) and not np.array_equal(drawn[0], drawn[2])
     assert drawn[0].min() >= 0 and drawn[0].max() <= 255 and np.abs(np.diff(drawn[0], axis=1)).max() > 5
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image as PillowImage
-from PIL import ImageDraw
 from torch import Tensor
 
 from imgrestore.automatic.tiles import TILE, details
 from imgrestore.degradations.blur import gaussian_blur
+from imgrestore.drawing.textures import pebbles, stars, tiling
 from imgrestore.image.resampling import resize
 
 MARGIN = 16
@@ -66,66 +64,6 @@ def clean_tiles(picture: NDArray[np.uint8], rng: np.random.Generator) -> Tensor:
 
 def _texture(picture: NDArray[np.uint8], rng: np.random.Generator) -> Tensor:
     """Return tiles (K, 3, h, w) in [0, 1] of one texture, in colours of the picture."""
-    draw: Callable[[NDArray[np.uint8], np.random.Generator], NDArray[np.float32]]
     draw = (tiling, tiling, pebbles, stars)[int(rng.integers(4))]
-    drawn = torch.from_numpy(draw(picture, rng) / 255).float()
+    drawn = torch.from_numpy(draw(rng, picture, SIDE, TILES * SIDE) / 255).float()
     return drawn.view(SIDE, TILES, SIDE, 3).permute(1, 3, 0, 2)
-
-
-def tiling(picture: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.float32]:
-    """Repeat a cell of some rectangles, (h, K w, 3) in levels: at 8 pixels it is still no JPEG."""
-    height, width = (int(rng.choice([4, 8, 16])) if rng.random() < 0.4 else int(rng.integers(2, 33)) for _ in range(2))
-    cell = np.empty((height, width, 3), np.float32)
-    cell[:] = base = _colour(picture, rng)
-    for _ in range(rng.integers(1, 4)):
-        top, left = int(rng.integers(height)), int(rng.integers(width))
-        colour = base + rng.uniform(0.05, 1) * (_colour(picture, rng) - base)
-        whole_row, whole_column = rng.random(2) < 0.35
-        rows = slice(None) if whole_column else slice(top, top + int(rng.integers(1, height + 1)))
-        columns = slice(None) if whole_row else slice(left, left + int(rng.integers(1, width + 1)))
-        cell[rows, columns] = colour
-    return np.tile(cell, (SIDE // height + 1, TILES * SIDE // width + 1, 1))[:SIDE, : TILES * SIDE]
-
-
-def pebbles(picture: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.float32]:
-    """Let discs fall one over the other, (h, K w, 3) in levels: gravel, foliage, sand.
-
-    The dead leaves of A. B. Lee, D. Mumford, J. Huang, "Occlusion Models for Natural Images", IJCV 41, 2001.
-    """
-    height, width = 2 * SIDE, 2 * SIDE * TILES
-    canvas = PillowImage.fromarray(np.broadcast_to(_colour(picture, rng), (height, width, 3)).astype(np.uint8))
-    drawing = ImageDraw.Draw(canvas)
-    least, most = float(rng.uniform(2, 6)), float(rng.uniform(8, 40))
-    count = int(1.5 * height * width / (np.pi * least * most))
-    radii = (rng.uniform(most**-2, least**-2, count)) ** -0.5
-    pale = rng.uniform(0.2, 1)
-    base = _colour(picture, rng)
-    for radius, x, y in zip(radii, rng.uniform(0, width, count), rng.uniform(0, height, count), strict=True):
-        colour = base + pale * (_colour(picture, rng) - base)
-        drawing.ellipse((x - radius, y - radius, x + radius, y + radius), tuple(int(level) for level in colour))
-    shrunk: NDArray[np.float32] = np.asarray(canvas, np.float32).reshape(SIDE, 2, SIDE * TILES, 2, 3).mean(axis=(1, 3))
-    return shrunk
-
-
-def stars(picture: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.float32]:
-    """Draw a night sky, (h, K w, 3) in levels."""
-    width = SIDE * TILES
-    left, right = (_colour(picture, rng) * rng.uniform(0.02, 0.2) for _ in range(2))
-    sky = np.linspace(left, right, width)
-    drawn = np.broadcast_to(sky, (SIDE, width, 3)).astype(np.float32)
-    y, x = (np.arange(-4, 5)[:, None], np.arange(-4, 5))
-    for _ in range(int(rng.uniform(0, 150))):
-        row, column = int(rng.integers(4, SIDE - 4)), int(rng.integers(4, width - 4))
-        offset, spread = rng.uniform(-0.5, 0.5, 2), rng.uniform(0.6, 1.2)
-        light = np.exp(-((y - offset[0]) ** 2 + (x - offset[1]) ** 2) / (2 * spread**2))
-        tone = rng.uniform(0.7, 1, 3) * 250 * rng.random() ** 3
-        drawn[row - 4 : row + 5, column - 4 : column + 5] += (light[..., None] * tone).astype(np.float32)
-    night: NDArray[np.float32] = np.rint(drawn.clip(0, 255))
-    return night
-
-
-def _colour(picture: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.float32]:
-    """Return the colour of one of the picture's pixels (3)."""
-    top, left = (int(rng.integers(length)) for length in picture.shape[:2])
-    colour: NDArray[np.float32] = picture[top, left].astype(np.float32)
-    return colour

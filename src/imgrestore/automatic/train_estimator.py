@@ -18,7 +18,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, smooth_l1_loss
 
@@ -113,9 +112,10 @@ def make_examples(folders: Sequence[Path], each: int, kept: Path | None = None, 
     for first in range(0, each, _AT_ONCE):
         for number, source in pictures(folders, held_out=held_out):
             some = range(first, min(first + _AT_ONCE, each))
-            path = None if kept is None else kept / f"{number:05d}-{some[0]}-{some[-1]}.safetensors"
+            path = None if kept is None else kept / f"{number:05d}-{some[0]}-{some[-1]}.npz"
             if path is not None and path.exists():
-                found.append(load_file(path))
+                with np.load(path) as saved:
+                    found.append({part: torch.from_numpy(saved[part]) for part in _PARTS})
                 continue
             picture = pixels_of(source)
             if min(picture.shape[:2]) < SIDE:
@@ -124,7 +124,7 @@ def make_examples(folders: Sequence[Path], each: int, kept: Path | None = None, 
             found.append(dict(zip(_PARTS, map(torch.stack, zip(*made, strict=True)), strict=True)))
             if path is not None:
                 with replacing(path) as target:
-                    save_file(found[-1], target)
+                    np.savez(target, **{part: values.numpy() for part, values in found[-1].items()})  # type: ignore[arg-type]
             _log.info("examples %d to %d of picture %d", some[0], some[-1], number)
     return Examples(**{part: torch.cat([each[part] for each in found]) for part in _PARTS})
 
