@@ -20,7 +20,8 @@ from imgrestore.errors import UsageError
 from imgrestore.models.in_turn import InTurn
 from imgrestore.weights import cards
 from imgrestore.weights.cards import Card
-from imgrestore.weights.catalogue import Remedies, choose
+from imgrestore.weights.catalogue import choose
+from imgrestore.weights.remedies import Remedies
 from imgrestore.weights.storage import save_weights
 
 PICTURE = clean(200, 260)
@@ -249,18 +250,96 @@ def test_a_dry_run_in_json_says_what_the_run_says(here: Path) -> None:
     assert again["cut"]["error_code"] == "damaged"
 
 
-def test_a_size_still_means_upscaling(here: Path) -> None:
-    for option in (["--scale", "2"], ["--max-side", "300"], ["--width", "300"]):
-        stdout = invoke("restore", "in/clean.png", *option, "--dry-run")[1]
-        assert "clean_resnet-sr_" in stdout and "found" not in stdout
-    code, _, said = invoke("restore", "in/clean.png", "--task", "auto", "--scale", "2")
-    assert code == 2 and "keeps a photo's size" in said
+@pytest.mark.parametrize(
+    ("option", "name"),
+    [
+        (["--scale", "2"], "clean_restored_2x.png (260x200 -> 520x400, png)"),
+        (["--task", "auto", "--scale", "4"], "clean_restored_4x.png (260x200 -> 1040x800, png)"),
+        (["--max-side", "300"], "clean_restored_300x231.png (260x200 -> 300x231, png)"),
+        (["--width", "300"], "clean_restored_300x231.png (260x200 -> 300x231, png)"),
+    ],
+)
+def test_a_size_means_enlarging(option: list[str], name: str, here: Path) -> None:
+    code, stdout, _ = invoke("restore", "in/clean.png", *option, "--dry-run")
+    assert code == 0 and stdout == f"in/clean.png -> in/{name}: found no damage: to be enlarged by resnet-sr\n"
+
+
+def test_each_photo_is_enlarged_as_its_damage_asks(here: Path) -> None:
+    code, records, said = restore("in", "-o", "out", "--scale", "2", "--precision", "fp32")
+    assert code == 0 and {record["width"] for record in records.values()} == {520}
+    assert {name: record["model"] for name, record in records.items()} == {
+        "clean": "resnet-sr",
+        "noisy": "resnet-denoise+resnet-sr",
+        "blurred": "resnet-sr",
+        "both": "resnet-denoise+resnet-sr",
+        "blocks": "resnet-sr-real",
+    }
+    assert records["noisy"]["did"] == ["denoise", "upscale"] and records["clean"]["did"] == ["upscale"]
+    assert "found JPEG of quality 21: enlarged by resnet-sr-real\n" in said
+    assert "found noise of sigma 12: denoised and enlarged by resnet-sr\n" in said
+    for name in records:
+        code, stdout, _ = invoke("verify", f"out/{name}.png", "--input", f"in/{name}.png")
+        assert code == 0 and "identical" in stdout
+    named = ["-m", "resnet-sr-real", "--scale", "2", "--precision", "fp32", "-o", "x.png"]
+    assert invoke("restore", "in/blocks.png", *named)[0] == 0
+    assert Path("x.png").read_bytes() == Path("out/blocks.png").read_bytes(), "stamp and all"
+    Path("out/noisy.png").unlink()
+    _, records, _ = restore("in", "-o", "out", "--scale", "2", "--precision", "fp32", "--resume")
+    statuses = {name: record["status"] for name, record in records.items()}
+    assert statuses == {"noisy": "done"} | dict.fromkeys(("clean", "blurred", "both", "blocks"), "skipped")
+    again = restore("in", "-o", "out", "--scale", "3", "--precision", "fp32", "--resume", "-n")[1]
+    assert {record["status"] for record in again.values()} == {"planned"}
+
+
+@pytest.mark.parametrize(
+    ("damage", "models"),
+    [
+        ({}, "resnet-sr"),
+        ({"jpeg": -10}, "resnet-sr-real"),
+        ({"jpeg": -60, "blur": 0, "noise": 0.02}, "resnet-sr-real"),
+        ({"jpeg": -60, "noise": 0.1}, "resnet-denoise+resnet-sr"),
+        ({"jpeg": -60, "grain": 0}, "unet-denoise+resnet-sr"),
+        ({"noise": 0.02}, "resnet-denoise+resnet-sr"),
+        ({"noise": 0.43}, "unet-denoise+resnet-sr"),
+        ({"enlarged": 0}, "resnet-sr"),
+    ],
+)
+def test_what_enlarges(damage: dict[str, float], models: str) -> None:
+    choice = Remedies.shipped(3).against(damage)
+    assert choice is not None and choice.name == models and choice.scale == 3
+
+
+@pytest.mark.parametrize(
+    ("damage", "model"),
+    [
+        ({"noise": 0.2}, "resnet-denoise"),
+        ({"noise": 0.43}, "unet-denoise"),
+        ({"jpeg": -40}, "resnet-denoise"),
+        ({"jpeg": -10}, "unet-denoise"),
+        ({"noise": 0.1, "jpeg": -40}, "resnet-denoise"),
+        ({"noise": 0.1, "scratches": 0}, "unet-denoise"),
+    ],
+)
+def test_the_denoiser_has_learnt_noise_as_strong(damage: dict[str, float], model: str) -> None:
+    choice = Remedies.shipped().against(damage)
+    assert choice is not None and choice.name == model
+
+
+def test_a_scale_of_one_keeps_the_size(here: Path) -> None:
+    assert "found no damage: left alone" in invoke("restore", "in/clean.png", "--scale", "1")[2]
+
+
+def test_the_diagnosis_tells_what_would_be_done(here: Path) -> None:
+    stdout = invoke("info", "in/blocks.png", "--diagnose")[1]
+    assert "to restore: resnet-denoise; to enlarge: resnet-sr-real\n" in stdout
+    models = json.loads(invoke("info", "in/clean.png", "--diagnose", "--json")[1])["models"]
+    assert models == {"restore": None, "enlarge": "resnet-sr"}
 
 
 def test_every_task_has_its_model(here: Path, deblurring: None) -> None:
     assert [choose(step).entry.task for step in ("resnet-denoise", "resnet-deblur")] == ["denoise", "deblur"]
     assert Remedies.shipped().treated >= {"noise", "jpeg", "blur"}
-    assert Remedies.shipped().against(()) is None and Remedies({}).against(("noise",)) is None
+    assert Remedies.shipped().against({}) is None and Remedies({}).against({"noise": 0.1}) is None
 
 
 @pytest.mark.parametrize(
@@ -302,8 +381,13 @@ def test_the_same_from_python(here: Path) -> None:
     assert np.array_equal(imgrestore.restore(damaged, "auto"), imgrestore.restore(damaged, "resnet-denoise"))
     assert np.array_equal(imgrestore.restore(PICTURE, "auto"), PICTURE)
     assert np.array_equal(imgrestore.restore("in/clean.png", "auto").pixels, PICTURE)
+    for pixels, model in ((PICTURE, "resnet-sr"), (damaged, "resnet-denoise+resnet-sr")):
+        assert np.array_equal(imgrestore.restore(pixels, "auto", 2), imgrestore.restore(pixels, model, 2))
+    assert imgrestore.restore(PICTURE, width=300).shape == (231, 300, 3)
+    (result,) = imgrestore.restore_many([compressed(PICTURE, 20)], scale=2)
+    assert result.image is not None and result.found == "found JPEG of quality 21: enlarged by resnet-sr-real"
     with pytest.raises(imgrestore.ImgrestoreError, match=r"keeps .* size"):
-        imgrestore.restore(PICTURE, "auto", 2)
+        imgrestore.load_model("auto")(PICTURE, width=300)
 
 
 def test_mistakes_in_the_diagnosis_fail_one_photo(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:

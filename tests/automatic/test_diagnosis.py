@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image as PillowImage
+from PIL import ImageDraw, ImageFont
 
 from imgrestore.automatic.diagnosis import COARSE, LIMITS, NAMES, Diagnosis, diagnose
 from imgrestore.image import Image, ImageStream
@@ -53,6 +55,18 @@ def test_noise_is_measured(sigma: float, seed: int) -> None:
     diagnosis = found(noisy(clean(seed=seed), sigma))
     assert diagnosis.damage == ("noise",) and diagnosis.noise == pytest.approx(sigma, rel=0.15)
     assert str(diagnosis) == f"noise of sigma {diagnosis.noise:.0f}"
+
+
+@pytest.mark.parametrize("sigma", [60, 110])
+@pytest.mark.parametrize("size", [12, 24])
+def test_noise_is_seen_on_a_page_of_text(size: int, sigma: float) -> None:
+    page = PillowImage.new("RGB", (600, 400), "white")
+    writing = "The quick brown fox jumps over the lazy dog. " * 3
+    for top in range(20, 380, 2 * size):
+        ImageDraw.Draw(page).text((20, top), writing, "black", ImageFont.load_default(size))
+    assert found(np.asarray(page)).damage == ()
+    diagnosis = found(noisy(np.asarray(page), sigma))
+    assert diagnosis.damage == ("noise",) and diagnosis.noise == pytest.approx(sigma, rel=0.3)
 
 
 @pytest.mark.parametrize("sigma", [1.6, 2.5])

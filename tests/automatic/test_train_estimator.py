@@ -10,9 +10,11 @@ from PIL import Image as PillowImage
 from test_diagnosis import clean
 
 from imgrestore.automatic import train_estimator
+from imgrestore.automatic.clean_tiles import SIDE, TILES, clean_tiles
 from imgrestore.automatic.damaging import Damaged
 from imgrestore.automatic.estimator import CHANCES, MEASURES, estimator
 from imgrestore.automatic.statistics import statistics
+from imgrestore.drawing.textures import pebbles, stars, tiling
 from imgrestore.weights.cards import read_card
 
 
@@ -62,6 +64,32 @@ def test_statistics_see_where_blocks_begin() -> None:
     assert statistics(torch.zeros(1, 3, 50, 61)).shape == known.shape
 
 
+@pytest.mark.parametrize("texture", [tiling, pebbles, stars])
+def test_textures_are_sharp_and_of_one_size(texture) -> None:
+    picture = clean(96, 192)
+    drawn = [texture(np.random.default_rng(seed), picture, 60, 200) for seed in (0, 0, 1)]
+    assert {each.shape for each in drawn} == {(60, 200, 3)}
+    assert np.array_equal(drawn[0], drawn[1]) and not np.array_equal(drawn[0], drawn[2])
+    assert drawn[0].min() >= 0 and drawn[0].max() <= 255 and np.abs(np.diff(drawn[0], axis=1)).max() > 5
+
+
+def test_clean_tiles_of_pictures_as_small_as_one() -> None:
+    for seed in range(20):
+        tiles = clean_tiles(clean(SIDE, SIDE), np.random.default_rng(seed))
+        assert tiles.shape == (TILES, 3, SIDE, SIDE) and tiles.min() >= 0 and tiles.max() <= 1
+
+
+def test_scratches_that_nobody_sees_do_not_count() -> None:
+    changed, called = [], []
+    for seed in range(30):
+        result = Damaged(torch.ones(3, 192, 384), np.random.default_rng(seed))
+        result.scratch()
+        changed.append(int(((result.image[0] - 1).abs().amax(dim=0) > 0.03).sum()))
+        called.append(result.chances["scratches"])
+    assert min(called) < 1 == max(called)
+    assert all(count > 100 for count, chance in zip(changed, called, strict=True) if chance == 1)
+
+
 def test_training_writes_weights_that_can_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     photos = tmp_path / "photos"
     photos.mkdir()
@@ -72,6 +100,18 @@ def test_training_writes_weights_that_can_be_used(tmp_path: Path, monkeypatch: p
         monkeypatch.setattr(sys, "argv", arguments)
         train_estimator.main()
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes(), "training is repeatable"
+    kept = ["--examples", str(tmp_path / "kept"), "--each", "2", "--steps", "2", "--data", "discs"]
+    monkeypatch.setattr(sys, "argv", ["x", str(tmp_path / "c"), str(photos), *kept])
+    train_estimator.main()
+    monkeypatch.setattr(train_estimator, "example", None)
+    monkeypatch.setattr(sys, "argv", ["x", str(tmp_path / "d"), str(photos), *kept])
+    train_estimator.main()
+    assert (tmp_path / "c").read_bytes() == (tmp_path / "d").read_bytes() == (tmp_path / "a").read_bytes()
+    more = [*kept, "--start", str(tmp_path / "a"), "--seed", "1"]
+    monkeypatch.setattr(sys, "argv", ["x", str(tmp_path / "e"), str(photos), *more])
+    train_estimator.main()
+    first, then = (estimator(tmp_path / name) for name in "ae")
+    assert torch.equal(first.mean, then.mean) and not torch.equal(first.straight.weight, then.straight.weight)
     card = read_card(tmp_path / "a")
     assert card.model == "estimator" and card.steps == 2 and card.data == "discs"
     measured, logits = estimator(tmp_path / "a")(torch.zeros(1, 4, card.dimensions["statistics"]))

@@ -77,7 +77,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, photo) -> Path:
         "-m bicubic+resnet-sr",
         "-t colourise",
         "-t denoise -m bicubic",
-        "-t auto -s 2",
+        "-t auto -s 5",
         "--resume",
         "--retry-failed",
         "--glob *.png",

@@ -60,7 +60,6 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, photo) -> Path:
         ("recipes list this", "unexpected extra argument", "imgrestore recipes list --help"),
         ("restore photo.jpg -m resnet-sq", "no model is named 'resnet-sq'; did you mean 'resnet-sr'?", "known: "),
         ("restore photo.jpg -t denois", "no model for the task 'denois'", "tasks with a model: "),
-        ("restore photo.jpg -t auto -s 4", "--task auto keeps a photo's size", "--task denoise or deblur enlarges"),
         (
             "restore photo.jpg -m resnet-denoise -s 4",
             "resnet-denoise keeps the size",

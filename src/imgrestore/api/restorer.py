@@ -20,7 +20,8 @@ from imgrestore.engine.problems import as_problem
 from imgrestore.engine.restorer import Restorer as Engine
 from imgrestore.errors import ImageTypeError, ImgrestoreError, UsageError
 from imgrestore.provenance.settings import Settings
-from imgrestore.weights.catalogue import Choice, Remedies, choose
+from imgrestore.weights.catalogue import Choice, choose
+from imgrestore.weights.remedies import Remedies
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -136,9 +137,9 @@ class Restorer:
         if settled := [name for name in wishes if name in SETTLED]:
             raise UsageError(f"a loaded model has its {settled[0]} already", hint="give it to load_model")
         asked = self._asked.but(wishes)
-        if isinstance(self._choice, Remedies) and asked.sized:
+        if isinstance(self._choice, Remedies) and asked.sized and not self._choice.enlarging:
             raise UsageError(
-                "a choice by each image's damage keeps its size", hint="name a model that enlarges, or task='upscale'"
+                "this choice by each image's damage keeps its size", hint="give load_model the scale or size, too"
             )
         return asked
 

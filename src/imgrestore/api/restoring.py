@@ -12,7 +12,8 @@ from imgrestore.api.restorer import InMemory, Restored, Restorer
 from imgrestore.api.wording import in_python
 from imgrestore.codecs.forms import File
 from imgrestore.errors import UsageError, WeightsError
-from imgrestore.weights.catalogue import Choice, Remedies, asked_for
+from imgrestore.weights.catalogue import Choice
+from imgrestore.weights.remedies import Remedies, asked_for
 
 
 def load_model(
@@ -27,8 +28,8 @@ def load_model(
 
     Args:
         model: Name of a model, path of a weights file, several in turn (``"resnet-denoise+resnet-sr"``), or ``"auto"``:
-            each image's damage decides. Without a model, task and weights, a scale or size means the task
-            ``"upscale"``, and none ``"auto"``.
+            each image's damage decides, which is the default without a task and weights. Where a scale or size is asked
+            for, all of these enlarge.
         scale: Enlargement factor wanted; the model's own by default.
         task: ``"denoise"``, ``"deblur"`` or ``"upscale"`` for the default model of a task, or ``"auto"``.
         weights: Path of a weights file.

@@ -19,12 +19,15 @@ from imgrestore.image.resampling import resize
 from imgrestore.parts import registry
 
 MOST_CAUSES = 3
-_SHARES = {"soft": 0.24, "noise": 0.42, "halftone": 0.06, "strokes": 0.09, "impulses": 0.09, "jpeg": 0.38}
+_SHARES = {"soft": 0.24, "noise": 0.42, "halftone": 0.06, "strokes": 0.16, "impulses": 0.09, "jpeg": 0.38}
 """How often each cause is there among pictures that are not left clean."""
 
 _CLEAN, _GREY = 0.3, 0.06
 _VISIBLE_NOISE, _VISIBLE_BLUR = (1.0, 2.5), (0.5, 1.0)
 """Levels of noise and pixels of blur that nobody would see, and that everybody would."""
+
+_STRUCK, _VISIBLE_STROKES = 10 / 255, (20, 150)
+"""By how much a pixel of a scratch is changed at least, and how many of them may pass unseen, and do not."""
 
 _ALIKE = 8
 """Side of the squares over which noise is averaged to tell how large its grains are."""
@@ -138,11 +141,13 @@ class Damaged:
 
     def scratch(self) -> None:
         """Scratch, or let dust fall."""
+        before = self.image
         if self._rng.random() < 0.65:
-            self._by("scratches", density=(float(self._rng.uniform(0.5, 3)),) * 2)
+            self._by("scratches", density=(float(self._rng.uniform(0.3, 3)),) * 2)
         else:
             self._by("dust", specks=(float(self._rng.uniform(2, 10)),) * 2)
-        self.chances["scratches"] = 1.0
+        struck = int((luma(self.image - before).abs() > _STRUCK).sum())
+        self.chances["scratches"] = _between(struck, *_VISIBLE_STROKES)
 
     def strike(self) -> None:
         """Lose pixels to other values."""
@@ -190,21 +195,21 @@ def _range(rng: Rng, least: float, most: float) -> tuple[float, float]:
 
 _NOISE: dict[str, tuple[float, Callable[[Rng], dict[str, Any]]]] = {
     "gaussian": (
-        0.32,
-        lambda rng: {"sigma": _sigma(rng, 0.7, 115), "colour": "grey" if rng.random() < 0.2 else "rgb"},
+        0.3,
+        lambda rng: {"sigma": _sigma(rng, 0.7, 130), "colour": "grey" if rng.random() < 0.2 else "rgb"},
     ),
-    "poisson": (0.08, lambda rng: {"peak": _range(rng, 15, 1000)}),
-    "camera": (0.26, lambda rng: {"compressed": 0.0}),
+    "poisson": (0.06, lambda rng: {"peak": _range(rng, 15, 1000)}),
+    "camera": (0.24, lambda rng: {"compressed": 0.0}),
     "grain": (
-        0.2,
+        0.28,
         lambda rng: {
-            "sigma": _sigma(rng, 1.5, 35),
+            "sigma": _sigma(rng, 2, 35),
             "size": _range(rng, 0.6, 3),
-            "one_plane": float(rng.random() < 0.5),
+            "one_plane": float(rng.random() < 0.6),
         },
     ),
     "chroma-noise": (
-        0.14,
+        0.12,
         lambda rng: {
             "luma": _range(rng, 0, 0.05 * (rng.random() < 0.5)),
             "chroma": _sigma(rng, 3, 30),

@@ -122,6 +122,12 @@ class Diagnosis:
         found -= {"blur"} if coarse and self.chances.get("noise", 0.0) >= SOFT else set()
         return tuple(name for name in NAMES if name in found)
 
+    @property
+    def strengths(self) -> dict[str, float]:
+        """What is clearly damaged, and how strong: sigma of noise from 0 to 1, negative quality of JPEG, else 0."""
+        known = {"noise": self.noise / 255, "jpeg": -self.quality}
+        return {name: known.get(name, 0.0) for name in self.damage}
+
     def table(self) -> dict[str, Any]:
         """Return all of it as plain data."""
         return asdict(self) | {"damage": list(self.damage)}

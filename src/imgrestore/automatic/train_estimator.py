@@ -1,7 +1,7 @@
 """Training the estimator: ``python -m imgrestore.automatic.train_estimator PHOTOS WEIGHTS``.
 
-Examples are made once, some from each clean photo and drawn picture, and kept in memory; every eighth picture is held
-out, and what is measured on it stands in the card of the weights.
+Examples are made once, some from each clean photo and drawn picture, and kept in memory and, where asked, on disk.
+Every eighth picture is held out, and what is measured on it stands in the card of the weights.
 """
 
 from __future__ import annotations
@@ -22,37 +22,35 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, smooth_l1_loss
 
 from imgrestore import __version__
+from imgrestore.automatic.clean_tiles import MARGIN, SIDE, TILES, clean_tiles
 from imgrestore.automatic.damaging import Damaged
 from imgrestore.automatic.estimator import CHANCES, MEASURES, Estimator
 from imgrestore.automatic.statistics import statistics
-from imgrestore.automatic.tiles import TILE, details
 from imgrestore.codecs import find_images, read_image
-from imgrestore.degradations.blur import gaussian_blur
 from imgrestore.drawing.picture import Drawing
-from imgrestore.image.resampling import resize
+from imgrestore.files import replacing
 from imgrestore.weights.cards import Card
-from imgrestore.weights.storage import save_weights
+from imgrestore.weights.storage import fill, save_weights
 
-_MARGIN = 16
-"""Pixels around a tile that are damaged with it and cut off, so that its border is damaged as its middle is."""
+_ROWS = 2
+"""In which tiles lie side by side while they are damaged."""
 
-_ROWS, _COLUMNS = 2, 4
-_TILES = _ROWS * _COLUMNS
-_CANDIDATES = 16
-_SHRUNK = (1, 1, 2, 3)
-"""How many times smaller a photo is made, as far as its size allows: at full size few photos are sharp."""
+_AT_ONCE = 12
+"""Examples of a picture that are made each time it is read."""
 
 _HELD_OUT = 8
 _DRAWN_PER_PHOTO = 1 / 5
-_SOFT, _DARK = 0.15, 0.12
-"""Share of the pictures that are out of focus here and there on purpose, and of those that are as dark as nights."""
-
 _BATCH = 64
 _BLURRED = 0.1
 """Noise on the statistics in training, in standard deviations, so that few pictures are not learnt by heart."""
 
+_RATE, _RATE_FROM_THERE = 1.5e-3, 5e-4
+"""Learning rate at the beginning, and where training goes on from weights."""
+
 _MEAN_OVER = 300
 _SAVED_EVERY = 500
+
+_PARTS = ("statistics", "measures", "chances")
 
 _log = logging.getLogger(__name__)
 
@@ -72,33 +70,6 @@ class Examples:
     chances: Tensor
 
 
-def clean_tiles(picture: NDArray[np.uint8], rng: np.random.Generator) -> Tensor:
-    """Cut tiles with their margins out of a clean picture (H, W, 3): half anywhere, the busiest and the flattest.
-
-    Returns:
-        (K, 3, h, w) in [0, 1]; in some pictures some are blurred as a lens does on purpose, and some are dark.
-    """
-    side = TILE + 2 * _MARGIN
-    times = min(int(rng.choice(_SHRUNK)), min(picture.shape[:2]) // side)
-    window = side * times
-    places = [(int(rng.integers(n - window + 1)) for n in picture.shape[:2]) for _ in range(_CANDIDATES)]
-    cut = np.stack([picture[top : top + window, left : left + window] for top, left in places])
-    candidates = torch.from_numpy(cut).permute(0, 3, 1, 2).float() / 255
-    if times > 1:
-        candidates = resize(candidates, (side, side)).clamp(0, 1)
-    seen = [float(details(tile[1].numpy(), side)[0]) for tile in candidates[_TILES // 2 :]]
-    busy = np.argsort(seen) + _TILES // 2
-    quarter = _TILES // 4
-    tiles = candidates[[*range(_TILES // 2), *busy[:quarter], *busy[-quarter:]]]
-    if rng.random() < _SOFT:
-        sigma = torch.from_numpy(rng.uniform(1, 5, _TILES) * (rng.random(_TILES) < 0.6)).float().clamp_min(0.05)
-        sigma[-1] = 0.05
-        tiles = gaussian_blur(tiles, sigma, 5)
-    if rng.random() < _DARK:
-        tiles = tiles.clamp(0, 1) ** float(rng.uniform(1.2, 2.5)) * float(rng.uniform(0.4, 1))
-    return tiles
-
-
 def example(picture: NDArray[np.uint8], rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
     """Damage tiles of a clean picture (H, W, 3) as one picture, so that all are damaged alike.
 
@@ -106,12 +77,11 @@ def example(picture: NDArray[np.uint8], rng: np.random.Generator) -> tuple[Tenso
         Statistics (K, F), measures and chances.
     """
     tiles = clean_tiles(picture, rng)
-    side = tiles.shape[-1]
-    joined = tiles.view(_ROWS, _COLUMNS, 3, side, side).permute(2, 0, 3, 1, 4).reshape(3, _ROWS * side, -1)
+    joined = tiles.view(_ROWS, -1, 3, SIDE, SIDE).permute(2, 0, 3, 1, 4).reshape(3, _ROWS * SIDE, -1)
     damaged = Damaged(joined, rng)
     damaged.damage()
-    apart = damaged.image[0].view(3, _ROWS, side, _COLUMNS, side).permute(1, 3, 0, 2, 4).flatten(0, 1)
-    return statistics(apart[..., _MARGIN:-_MARGIN, _MARGIN:-_MARGIN]), *damaged.truth()
+    apart = damaged.image[0].view(3, _ROWS, SIDE, -1, SIDE).permute(1, 3, 0, 2, 4).flatten(0, 1)
+    return statistics(apart[..., MARGIN:-MARGIN, MARGIN:-MARGIN]), *damaged.truth()
 
 
 def pictures(folders: Sequence[Path], *, held_out: bool) -> Iterator[tuple[int, Path | Drawing]]:
@@ -129,22 +99,34 @@ def pixels_of(source: Path | Drawing) -> NDArray[np.uint8]:
     return source.draw() if isinstance(source, Drawing) else read_image(source).rgb8()
 
 
-def make_examples(folders: Sequence[Path], each: int, *, held_out: bool = False) -> Examples:
+def make_examples(folders: Sequence[Path], each: int, kept: Path | None = None, *, held_out: bool = False) -> Examples:
     """Make examples from all photos in some folders, and from drawn pictures.
 
     Args:
         folders: Of clean photos.
         each: Examples of each picture.
+        kept: A folder that keeps what is made, where another run goes on; the photos and this program must be the same.
         held_out: Whether from the pictures that are held out, or from the others.
     """
-    found: list[tuple[Tensor, Tensor, Tensor]] = []
-    for number, source in pictures(folders, held_out=held_out):
-        picture = pixels_of(source)
-        if min(picture.shape[:2]) < TILE + 2 * _MARGIN:
-            continue
-        found += [example(picture, np.random.default_rng([number, again])) for again in range(each)]
-        _log.info("%d examples, the last from picture %d", len(found), number)
-    return Examples(*map(torch.stack, zip(*found, strict=True)))
+    found: list[dict[str, Tensor]] = []
+    for first in range(0, each, _AT_ONCE):
+        for number, source in pictures(folders, held_out=held_out):
+            some = range(first, min(first + _AT_ONCE, each))
+            path = None if kept is None else kept / f"{number:05d}-{some[0]}-{some[-1]}.npz"
+            if path is not None and path.exists():
+                with np.load(path) as saved:
+                    found.append({part: torch.from_numpy(saved[part]) for part in _PARTS})
+                continue
+            picture = pixels_of(source)
+            if min(picture.shape[:2]) < SIDE:
+                continue
+            made = [example(picture, np.random.default_rng([number, again])) for again in some]
+            found.append(dict(zip(_PARTS, map(torch.stack, zip(*made, strict=True)), strict=True)))
+            if path is not None:
+                with replacing(path) as target:
+                    np.savez(target, **{part: values.numpy() for part, values in found[-1].items()})  # type: ignore[arg-type]
+            _log.info("examples %d to %d of picture %d", some[0], some[-1], number)
+    return Examples(**{part: torch.cat([each[part] for each in found]) for part in _PARTS})
 
 
 def loss(measured: Tensor, logits: Tensor, measures: Tensor, chances: Tensor) -> Tensor:
@@ -154,8 +136,10 @@ def loss(measured: Tensor, logits: Tensor, measures: Tensor, chances: Tensor) ->
     return 2 * of_measures + binary_cross_entropy_with_logits(logits[sure], chances[sure])
 
 
-def train(examples: Examples, held_out: Examples, steps: int, weights: Path, card: Card, seed: int = 0) -> None:
-    """Train a new network and save it, averaged over its last steps, every few hundred steps.
+def train(
+    examples: Examples, held_out: Examples, steps: int, weights: Path, card: Card, seed: int, start: Path | None
+) -> None:
+    """Train a network and save it, averaged over its last steps, every few hundred steps.
 
     Args:
         examples: To learn from.
@@ -164,18 +148,25 @@ def train(examples: Examples, held_out: Examples, steps: int, weights: Path, car
         weights: The file to write.
         card: What it says of itself, but for what is measured.
         seed: Decides all that is drawn.
+        start: Weights to go on from; None to begin with fresh numbers.
     """
     torch.manual_seed(seed)
     network = Estimator(**card.dimensions)
-    every = examples.statistics.flatten(0, 1)
-    network.mean.copy_(every.mean(dim=0))
-    network.deviation.copy_(every.std(dim=0).clamp_min(1e-3))
+    if start is not None:
+        fill(network, start)
+    else:
+        every = examples.statistics.flatten(0, 1)
+        network.mean.copy_(every.mean(dim=0))
+        network.deviation.copy_(every.std(dim=0).clamp_min(1e-3))
+    network.train()
     average = copy.deepcopy(network).requires_grad_(False).eval()
-    optimizer = torch.optim.AdamW(network.parameters(), lr=1.5e-3, weight_decay=0.03)
+    optimizer = torch.optim.AdamW(
+        network.parameters(), lr=_RATE if start is None else _RATE_FROM_THERE, weight_decay=0.03
+    )
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     for step in range(1, steps + 1):
-        chosen = torch.randint(len(every) // _TILES, (_BATCH,))
-        shown = torch.randperm(_TILES)[: int(torch.randint(_TILES // 2, _TILES + 1, ()))]
+        chosen = torch.randint(len(examples.chances), (_BATCH,))
+        shown = torch.randperm(TILES)[: int(torch.randint(TILES // 2, TILES + 1, ()))]
         seen = examples.statistics[chosen][:, shown]
         measured, logits = network(seen + _BLURRED * network.deviation * torch.randn_like(seen))
         optimizer.zero_grad()
@@ -211,13 +202,17 @@ def main() -> None:
     parser.add_argument("weights", type=Path, metavar="WEIGHTS", help="the file to write")
     parser.add_argument("photos", type=Path, nargs="+", metavar="PHOTOS", help="folders of clean photos")
     parser.add_argument("--each", type=int, default=7, help="examples of each picture")
+    parser.add_argument("--examples", type=Path, help="a folder that keeps them, so that another run goes on with them")
+    parser.add_argument("--start", type=Path, metavar="WEIGHTS", help="weights to go on from")
     parser.add_argument("--steps", type=int, default=4000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--data", default="", help="what the card says of the photos")
     args = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    held_out = make_examples(args.photos, args.each, held_out=True)
-    examples = make_examples(args.photos, args.each)
+    if args.examples is not None:
+        args.examples.mkdir(parents=True, exist_ok=True)
+    held_out = make_examples(args.photos, args.each, args.examples, held_out=True)
+    examples = make_examples(args.photos, args.each, args.examples)
     about = {"each": args.each, "seed": args.seed, "steps": args.steps}
     card = Card(
         "estimator",
@@ -227,7 +222,7 @@ def main() -> None:
         "Apache-2.0",
         __version__,
     )
-    train(examples, held_out, args.steps, args.weights, card, args.seed)
+    train(examples, held_out, args.steps, args.weights, card, args.seed, args.start)
 
 
 if __name__ == "__main__":

@@ -7,9 +7,10 @@ from typing import Any
 
 from imgrestore.automatic.diagnosis import NAMES, Diagnosis, diagnose
 from imgrestore.image import ImageStream
-from imgrestore.weights.catalogue import Choice, Remedies
+from imgrestore.weights.catalogue import Choice
+from imgrestore.weights.remedies import Remedies
 
-_DONE = {"denoise": "denoised", "deblur": "deblurred"}
+_DONE = {"denoise": "denoised", "deblur": "deblurred", "upscale": "enlarged by {model}"}
 
 
 @dataclass(frozen=True)
@@ -44,9 +45,17 @@ class Treatment:
             otherwise: What was done if nothing was restored.
             before: Stands before what was done, if it is yet to be.
         """
-        done = before + " and ".join(_DONE[task] for task in self.did) if self.did else otherwise
+        steps = self.choice.steps if self.choice is not None else ()
+        done = " and ".join(_DONE[step.entry.task].format(model=step.name) for step in steps)
         missing = " and ".join(NAMES[name] for name in self.untreated)
-        return f"found {self.diagnosis}: {done}" + (f"; no model for {missing} comes with this version" * bool(missing))
+        without = f"; no model for {missing} comes with this version" if missing else ""
+        return f"found {self.diagnosis}: {before + done if done else otherwise}{without}"
+
+
+def settle(diagnosis: Diagnosis, remedies: Remedies) -> Treatment:
+    """Settle what is to be done about what was found."""
+    untreated = tuple(name for name in diagnosis.damage if name not in remedies.treated)
+    return Treatment(diagnosis, remedies.against(diagnosis.strengths), untreated)
 
 
 def examine(source: ImageStream, remedies: Remedies) -> Treatment:
@@ -55,6 +64,4 @@ def examine(source: ImageStream, remedies: Remedies) -> Treatment:
     Raises:
         InputError: It cannot be read to its end.
     """
-    diagnosis = diagnose(source)
-    untreated = tuple(name for name in diagnosis.damage if name not in remedies.treated)
-    return Treatment(diagnosis, remedies.against(diagnosis.damage), untreated)
+    return settle(diagnose(source), remedies)

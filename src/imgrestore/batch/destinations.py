@@ -13,7 +13,8 @@ from imgrestore.codecs.formats import by_extension, by_name
 from imgrestore.errors import OutputError, UsageError
 from imgrestore.image.sizes import Target
 from imgrestore.provenance.settings import Settings
-from imgrestore.weights.catalogue import Choice, Remedies
+from imgrestore.weights.catalogue import Choice
+from imgrestore.weights.remedies import Remedies
 
 _LONGEST_NAME = 255
 """Bytes of a file name, on nearly every file system."""
@@ -54,7 +55,9 @@ def destination(
     form = by_name(settings.format or "")
     assert form is not None
     own = item.source.suffix
-    own_name = RESTORED if isinstance(choice, Remedies) else SIZED if request.settings.target != Target() else BESIDE
+    own_name = SIZED if request.settings.target != Target() else BESIDE
+    if isinstance(choice, Remedies):
+        own_name = own_name.replace("{model}", "restored") if choice.enlarging else RESTORED
     usual = MIRRORED if output is not None else own_name
     usual = usual.replace("{ext}", "_crop{ext}") if settings.crop is not None else usual
     width, height = settings.size

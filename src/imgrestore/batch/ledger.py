@@ -17,7 +17,8 @@ from imgrestore.codecs.reading.refusals import reading
 from imgrestore.errors import ExistsError, ImgrestoreError
 from imgrestore.files import content_hash
 from imgrestore.provenance.setting import Decides
-from imgrestore.weights.catalogue import Choice, Remedies
+from imgrestore.weights.catalogue import Choice
+from imgrestore.weights.remedies import Remedies
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from imgrestore.engine.prepare import prepare
 from imgrestore.engine.restorer import Restorer
 from imgrestore.provenance.settings import Settings
 from imgrestore.provenance.stamp import Stamp
-from imgrestore.weights.catalogue import Choice, Remedies, choose
+from imgrestore.weights.catalogue import Choice, choose
+from imgrestore.weights.remedies import Remedies
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ SIZED = "{stem}_{model}_{width}x{height}{ext}"
 """The same where a size, or a bound of it, was asked for."""
 
 RESTORED = "{stem}_restored{ext}"
-"""The same where each photo's damage decides on the model."""
+"""The same where each photo's damage decides on the model. Where that enlarges, ``restored`` stands for the model."""
 
 MIRRORED = "{stem}{ext}"
 """How outputs in a folder of their own are called."""

@@ -19,7 +19,8 @@ from imgrestore.codecs.limits import asked_format, check_format
 from imgrestore.errors import ImgrestoreError, InputError, UsageError, unexpected
 from imgrestore.image import Metadata, resized
 from imgrestore.provenance.stamp import Stamp
-from imgrestore.weights.catalogue import Choice, Remedies
+from imgrestore.weights.catalogue import Choice
+from imgrestore.weights.remedies import Remedies
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,9 @@ import typer
 from imgrestore.cli import console
 from imgrestore.cli.options import Json
 
+_AIMS = {"restore": 1, "enlarge": None}
+"""What can be done with a photo, with the enlargement that this asks for."""
+
 
 def info(
     file: Annotated[Path, typer.Argument(help="An image file.")],
@@ -44,12 +47,15 @@ def info(
         "carries": [name for name, block in blocks.items() if block is not None],
         "made_by": None if stamp is None else vars(stamp),
     }
-    found = None
+    found, models = None, {}
     if diagnose:
         from imgrestore.automatic.diagnosis import diagnose as examined
+        from imgrestore.weights.remedies import Remedies
 
         found = examined(opened)
-        facts["found"] = found.table()
+        chosen = {aim: Remedies.shipped(scale).against(found.strengths) for aim, scale in _AIMS.items()}
+        models = {aim: None if choice is None else choice.name for aim, choice in chosen.items()}
+        facts |= {"found": found.table(), "models": models}
     if json:
         console.record(facts)
         return
@@ -59,6 +65,7 @@ def info(
         console.result(f"found {found}")
         for line in found.lines():
             console.result(f"  {line}")
+        console.result("; ".join(f"to {aim}: {model or 'nothing to do'}" for aim, model in models.items()))
     if stamp is None:
         console.result("not made by imgrestore, or made without a stamp")
         return

@@ -21,7 +21,8 @@ from imgrestore.cli.signals import leaving_in_time
 from imgrestore.cli.sources import gathered, path_of, standard_input
 from imgrestore.errors import UsageError
 from imgrestore.provenance.settings import Settings
-from imgrestore.weights.catalogue import Choice, Remedies, asked_for
+from imgrestore.weights.catalogue import Choice
+from imgrestore.weights.remedies import Remedies, asked_for
 
 if TYPE_CHECKING:
     from imgrestore.batch.job import Job
@@ -44,8 +45,7 @@ Task = Annotated[
     typer.Option(
         "--task",
         "-t",
-        help="denoise, deblur or upscale; auto, the default, looks at each photo and picks; "
-        "with a size, upscale is the default.",
+        help="denoise, deblur or upscale; auto, the default, looks at each photo and picks, also what enlarges it.",
     ),
 ]
 Recursive = Annotated[bool, typer.Option("--recursive", "-r", help="Search sub-folders; -o mirrors them.")]

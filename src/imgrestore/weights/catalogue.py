@@ -2,39 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
 from pathlib import Path
-from typing import Any, ClassVar
 
 from imgrestore.errors import UnknownNameError, UsageError, WeightsError, nearest
 from imgrestore.files import content_hash
 from imgrestore.parts import registry
 from imgrestore.parts.registry import ModelEntry
-from imgrestore.weights.cards import Card, comes_with_package, estimator_weights, read_card, shipped
+from imgrestore.weights.cards import Card, comes_with_package, read_card, shipped
 
 _PICKLED = (".pth", ".pt", ".ckpt", ".bin", ".pkl", ".onnx")
 """Endings of weights in formats that are not read."""
 
 DEFAULT_MODELS = {"upscale": "resnet-sr", "denoise": "resnet-denoise", "deblur": "resnet-deblur"}
 """The model that does a task when none is named, where weights for it are shipped."""
-
-REMEDIES = {"denoise": ("resnet-denoise", "unet-denoise"), "deblur": ("resnet-deblur",)}
-"""The models that treat damage, by their task, in the order of the work. Of several, the first does it that has learnt
-all of what an image suffers: what is broader is less good at each."""
-
-TEACHES = {
-    "noise": "gaussian",
-    "grain": "grain",
-    "blotches": "chroma-noise",
-    "impulses": "impulse",
-    "scratches": "scratches",
-    "jpeg": "jpeg",
-    "halftone": "halftone",
-    "blur": "gaussian-blur",
-}
-"""The degradation that a model must have been trained on to treat each kind of damage."""
 
 PAPER_MODELS = {
     "block-ae": "block-ae-multi",
@@ -233,90 +215,3 @@ def choose_for(task: str, scale: float | None = None) -> Choice:
     model = task_model(task)
     enlarges = task == "upscale" or scale is None or scale <= 1
     return choose(model if enlarges else f"{model}{THEN}{task_model('upscale')}", scale)
-
-
-@dataclass(frozen=True)
-class Remedies:
-    """The models among which a photo's damage decides: those that keep its size.
-
-    Attributes:
-        by_task: The models of each task, as in :data:`REMEDIES`, each with the damage that it treats.
-    """
-
-    by_task: Mapping[str, Sequence[tuple[Choice, frozenset[str]]]]
-    name: ClassVar[str] = "auto"
-    scale: ClassVar[float] = 1.0
-
-    @classmethod
-    def shipped(cls) -> Remedies:
-        """Return those whose weights are shipped, with the damage that their recipes have taught them."""
-        there = {name for name, _ in shipped()}
-        return cls(
-            {task: [_treating(choose(name)) for name in names if name in there] for task, names in REMEDIES.items()}
-        )
-
-    @property
-    def treated(self) -> frozenset[str]:
-        """All damage that one of the models treats."""
-        return frozenset().union(*(damage for models in self.by_task.values() for _, damage in models))
-
-    @property
-    def sha256(self) -> str:
-        """SHA-256 of all weights files, and of the estimator's, which decides among them."""
-        choices = (choice for models in self.by_task.values() for choice, _ in models)
-        return THEN.join(dict.fromkeys([*(choice.sha256 for choice in choices), content_hash(estimator_weights())]))
-
-    def against(self, damage: Iterable[str]) -> Choice | None:
-        """Return the models that treat what they can of some damage, in turn; None if there is none."""
-        found = set(damage)
-        steps = [_best(models, found) for models in self.by_task.values() if any(found & known for _, known in models)]
-        return reduce(lambda first, then: then.after(first), steps) if steps else None
-
-
-def _treating(choice: Choice) -> tuple[Choice, frozenset[str]]:
-    """Return a model with the damage that it has learnt to treat."""
-    taught = set() if choice.card is None else _taught(choice.card)
-    kinds = {"blur"} if choice.entry.task == "deblur" else set(TEACHES) - {"blur"}
-    return choice, frozenset(damage for damage in kinds if TEACHES[damage] in taught)
-
-
-def _best(models: Sequence[tuple[Choice, frozenset[str]]], found: set[str]) -> Choice:
-    """Return the model that treats most of what is found, the first of several."""
-    return max(models, key=lambda model: len(found & model[1]))[0]
-
-
-def _taught(card: Card) -> set[str]:
-    """Return the kinds of degradation that weights were trained on, also inside of others."""
-
-    def kinds(parts: Iterable[Mapping[str, Any]]) -> set[str]:
-        found = {str(part.get("kind")) for part in parts}
-        return found.union(*(kinds(part.get(key, ())) for part in parts for key in ("among", "inside")))
-
-    taught = kinds(card.recipe.get("degradation", ()))
-    return taught | {"jpeg"} if "two-pass" in taught else taught
-
-
-def asked_for(model: str | None, task: str | None, scale: float | None, *, larger: bool) -> Choice | Remedies:
-    """Return the model asked for, or the models among which each image's damage decides.
-
-    Args:
-        model: Its name, a weights file, several in turn, ``"auto"``, or None.
-        task: ``"denoise"``, ``"deblur"``, ``"upscale"``, ``"auto"``, or None for whichever is needed.
-        scale: Enlargement factor wanted; the model's own by default.
-        larger: Whether a scale or a size was asked for, which an image's damage does not give.
-
-    Raises:
-        UsageError: Both name a model, or there is none such.
-    """
-    if "" in (model, task):
-        raise UsageError("--model or --task is empty", hint="a variable of the shell may be")
-    if model and task:
-        raise UsageError("--model and --task both name a model", hint="leave one out")
-    automatic = "auto" in (model, task)
-    if automatic and larger:
-        raise UsageError(
-            "--task auto keeps a photo's size", hint="--task denoise or deblur enlarges, too; or --task upscale"
-        )
-    if automatic or not (model or task or larger):
-        return Remedies.shipped()
-    return choose(model, scale) if model else choose_for(task or "upscale", scale)
