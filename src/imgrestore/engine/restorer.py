@@ -47,6 +47,7 @@ context does, in memory and in time."""
 _RESAMPLING_REACH = 4
 """Input pixels on either side that the widest kernel and the skip of a network reach, when enlarging."""
 
+
 @dataclass
 class Restorer:
     """A model made ready to restore images.
