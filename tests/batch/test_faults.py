@@ -430,7 +430,7 @@ def test_an_input_that_cannot_be_read_to_its_end_is_to_blame(photos: Path, monke
 
 def test_errors_of_the_engine_name_the_image(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("imgrestore.engine.network.Network._computed", lambda self, network, batch: batch * math.nan)
-    code, _, stderr = restore("in", "-o", "out", "--scale", "2")
+    code, _, stderr = restore("in", "-o", "out", "--task", "upscale", "--scale", "2")
     assert code == 1 and stderr.count("values that are not numbers") == 3 and "error: in/b.jpg: " in stderr
 
 
@@ -460,7 +460,7 @@ app.main()
 )
 def test_a_signal_ends_the_run_even_inside_a_long_step(sent: int, patience: float, code: int, photos: Path) -> None:
     assert signals._PATIENCE < 5
-    arguments = [str(patience), "restore", "in", "-o", "out", "--scale", "2"]
+    arguments = [str(patience), "restore", "in", "-o", "out", "--task", "upscale", "--scale", "2"]
     process = processes.start([sys.executable, "-c", STANDSTILL, *arguments], stderr=subprocess.PIPE)
     while not unfinished(Path("out")):
         assert process.poll() is None
@@ -491,7 +491,20 @@ def test_the_end_by_a_signal_needs_no_reader(photos: Path) -> None:
     handle = without_a_reader()
     interrupted = [sys.executable, "-c", INTERRUPTED, "restore", "in", "-o", "out", *OPTIONS]
     assert processes.run(interrupted, stderr=handle).returncode == 130
-    standing = [sys.executable, "-c", STANDSTILL, "0.1", "restore", "in", "-o", "out", "--scale", "2"]
+    standing = [
+        sys.executable,
+        "-c",
+        STANDSTILL,
+        "0.1",
+        "restore",
+        "in",
+        "-o",
+        "out",
+        "--task",
+        "upscale",
+        "--scale",
+        "2",
+    ]
     process = processes.start(standing, stderr=handle)
     os.close(handle)
     while not unfinished(Path("out")):
