@@ -176,7 +176,8 @@ def test_a_reader_that_goes_away_ends_quietly(picture: Path) -> None:
 def test_interrupted_work_leaves_nothing_behind(tmp_path: Path, photo, number: signal.Signals, code: int) -> None:
     """A signal that was ignored at the start stays so."""
     PillowImage.fromarray(photo(600, 600)).save(tmp_path / "a.png")
-    command = [sys.executable, "-m", "imgrestore", "restore", "a.png", "-o", "b.png", "--scale", "4", "--tile", "16"]
+    asked = ["--task", "upscale", "--scale", "4", "--tile", "16"]
+    command = [sys.executable, "-m", "imgrestore", "restore", "a.png", "-o", "b.png", *asked]
     other = signal.SIGTERM if number == signal.SIGINT else signal.SIGINT
     process = processes.start(processes.ignoring(other, command), cwd=tmp_path, stderr=subprocess.PIPE)
     end = time.monotonic() + 60
@@ -312,7 +313,7 @@ def test_a_precision_is_measured_once(photo_folder: Path, tmp_path: Path, monkey
     monkeypatch.setattr(preparing, "prepare", noted)
     options = ["--precision", "bf16", "--tile", "64", "--memory", "300M"]
     assert invoke("evaluate", "--model", weights, "--data", photo_folder, "--record", *options)[0] == 0
-    told = {"device": "auto", "tile": (64, 64), "memory": 300 * 2**20, "strength": 1.0}
+    told = {"device": "auto", "tile": (64, 64), "memory": 300 * 2**20, "strength": 1.0, "guard": False}
     assert made == [told | {"precision": "bf16"}, told | {"precision": "fp32"}]
 
 
