@@ -29,7 +29,7 @@ SHOWN = (
     ("night", 200, 200, "blotches of colour", ("chroma-noise:luma=0.02,chroma=0.07,grain=3",)),
     ("house", 200, 160, "film grain", ("grain:sigma=0.078,size=1,one_plane=1",)),
     ("city", 220, 200, "JPEG 20", ("jpeg:quality=20",)),
-    ("flowers", 180, 180, "JPEG 30, cropped, JPEG 75", ("jpeg:quality=30,cropped=1", "jpeg:quality=75")),
+    ("flowers", 180, 180, "JPEG 30, then 75", ("jpeg:quality=30,cropped=1", "jpeg:quality=75")),
     ("guitar", 200, 200, "3 % of pixels lost", ("impulse:amount=0.03,random_valued=0,per_channel=0",)),
     ("nyc", 220, 200, "blur of sigma 1.6", ("gaussian-blur:sigma=1.6",)),
 )
