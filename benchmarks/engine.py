@@ -34,6 +34,7 @@ from imgrestore.engine.allocation import keep_freed_memory
 from imgrestore.engine.devices import DTYPES, choose_device, describe_device
 from imgrestore.engine.prepare import prepare
 from imgrestore.engine.restorer import Restorer
+from imgrestore.engine.tiles import aligned
 from imgrestore.evaluation.report import markdown
 from imgrestore.image import Image
 from imgrestore.image.resampling import resize
@@ -107,7 +108,7 @@ def tile_of(restorer: Restorer, photo: Image) -> tuple[int, int]:
     """Return the height and width of the tiles that the engine takes, no larger than the photo."""
     height, width = photo.pixels.shape[:2]
     rows, columns = restorer.choose_tile(width)
-    return restorer._aligned(min(rows, height)), restorer._aligned(min(columns, width))
+    return aligned(restorer.model, min(rows, height)), aligned(restorer.model, min(columns, width))
 
 
 @dataclass(frozen=True)

@@ -471,7 +471,8 @@ def test_a_signal_ends_the_run_even_inside_a_long_step(sent: int, patience: floa
         process.send_signal(signal.SIGINT)
     stderr = process.communicate(timeout=100)[1].decode()
     assert process.returncode == code
-    assert stderr == "interrupted: 0 of 3 restored; go on with: imgrestore restore in -o out --scale 2 --resume\n"
+    asked = "in -o out --task upscale --scale 2"
+    assert stderr == f"interrupted: 0 of 3 restored; go on with: imgrestore restore {asked} --resume\n"
     assert not unfinished(Path("out"))
 
 

@@ -55,7 +55,7 @@ _HARM = 0.5
 _OF_CELLS = 0.25
 """How much more a blend counts that is worse than the input, and how much errors of single cells count."""
 
-_TRUST = 2.5
+_TRUST = 2.0
 """Added to the last layer's bias after training, settled on pictures that were held out. With less, results on slight
 white noise, which is hard to tell from texture, are held back too much; more lets more harm pass."""
 
