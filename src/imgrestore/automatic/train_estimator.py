@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, smooth_l1_loss
 
 from imgrestore import __version__
@@ -28,6 +28,7 @@ from imgrestore.automatic.estimator import CHANCES, MEASURES, Estimator
 from imgrestore.automatic.statistics import statistics
 from imgrestore.codecs import find_images, read_image
 from imgrestore.drawing.picture import Drawing
+from imgrestore.engine.guard import Judge
 from imgrestore.files import replacing
 from imgrestore.weights.cards import Card
 from imgrestore.weights.storage import fill, save_weights
@@ -136,6 +137,20 @@ def loss(measured: Tensor, logits: Tensor, measures: Tensor, chances: Tensor) ->
     return 2 * of_measures + binary_cross_entropy_with_logits(logits[sure], chances[sure])
 
 
+def standardize(network: Estimator | Judge, statistics: Tensor) -> None:
+    """Set what a network brings statistics (N, K, F) to a mean of 0 and a deviation of 1 by."""
+    every = statistics.flatten(0, 1)
+    network.mean.copy_(every.mean(dim=0))
+    network.deviation.copy_(every.std(dim=0).clamp_min(1e-3))
+
+
+def average_in(average: nn.Module, network: nn.Module, step: int) -> None:
+    """Take a network's numbers after a step into those averaged over the last steps."""
+    share = max(1 / _MEAN_OVER, 1 / step)
+    for mean, value in zip(average.parameters(), network.parameters(), strict=True):
+        mean.lerp_(value.detach(), share)
+
+
 def train(
     examples: Examples, held_out: Examples, steps: int, weights: Path, card: Card, seed: int, start: Path | None
 ) -> None:
@@ -155,9 +170,7 @@ def train(
     if start is not None:
         fill(network, start)
     else:
-        every = examples.statistics.flatten(0, 1)
-        network.mean.copy_(every.mean(dim=0))
-        network.deviation.copy_(every.std(dim=0).clamp_min(1e-3))
+        standardize(network, examples.statistics)
     network.train()
     average = copy.deepcopy(network).requires_grad_(False).eval()
     optimizer = torch.optim.AdamW(
@@ -173,9 +186,7 @@ def train(
         loss(measured, logits, examples.measures[chosen], examples.chances[chosen]).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         schedule.step()
-        share = max(1 / _MEAN_OVER, 1 / step)
-        for mean, value in zip(average.parameters(), network.parameters(), strict=True):
-            mean.lerp_(value.detach(), share)
+        average_in(average, network, step)
         if step % _SAVED_EVERY == 0 or step == steps:
             scores = measure(average, held_out)
             _log.info("step %d of %d: %s", step, steps, scores)

@@ -24,7 +24,7 @@ from torch.nn.utils import clip_grad_norm_
 from imgrestore import __version__
 from imgrestore.automatic.attempts import Network, attempts
 from imgrestore.automatic.damaging import Damaged
-from imgrestore.automatic.train_estimator import pictures, pixels_of
+from imgrestore.automatic.train_estimator import average_in, pictures, pixels_of, standardize
 from imgrestore.engine.guard import Judge, described_around, measured, rows_around
 from imgrestore.engine.plausibility import CELL
 from imgrestore.engine.prepare import prepare
@@ -47,7 +47,6 @@ _BATCH = 48
 _BLURRED = 0.08
 """Noise on the statistics in training, in standard deviations, so that few pictures are not learnt by heart."""
 
-_MEAN_OVER = 300
 _FAINT = 1.0
 """Added to mean squared errors before logarithms, in levels of 255 squared: less is no loss that anybody sees."""
 
@@ -189,9 +188,7 @@ def train(examples: Examples, held_out: Examples, steps: int, weights: Path, car
     """
     torch.manual_seed(seed)
     network = Judge(**card.dimensions)
-    every = examples.statistics.flatten(0, 1)
-    network.mean.copy_(every.mean(dim=0))
-    network.deviation.copy_(every.std(dim=0).clamp_min(1e-3))
+    standardize(network, examples.statistics)
     average = copy.deepcopy(network).requires_grad_(False).eval()
     optimizer = torch.optim.AdamW(network.parameters(), lr=2e-3, weight_decay=0.05)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
@@ -204,9 +201,7 @@ def train(examples: Examples, held_out: Examples, steps: int, weights: Path, car
         clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
         schedule.step()
-        share = max(1 / _MEAN_OVER, 1 / step)
-        for mean, value in zip(average.parameters(), network.parameters(), strict=True):
-            mean.lerp_(value.detach(), share)
+        average_in(average, network, step)
         if step % (steps // 4) == 0:
             _log.info("step %d of %d: loss %.4f", step, steps, _loss_of(average, held_out))
     list(average.parameters())[-1].add_(_TRUST)
